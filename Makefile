@@ -1,0 +1,48 @@
+# Two commands show all of it: `make demo`, then `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: demo test test-long check lock dev generate
+
+demo: .venv/.runtime ## play days of Madhya Pradesh on a fast clock, then go on serving; ARGS="--exit" ends by itself
+	@$(BIN)/rozana demo $(ARGS)
+
+test: .venv/.dev ## every test that needs no server beside it, in under two minutes
+	$(BIN)/python -m pytest -q -n 2 -m "not long" $(ARGS)
+
+test-long: .venv/.dev ## the tests that take minutes: fifty seeded kills, every hour of a year
+	$(BIN)/python -m pytest -q -m long $(ARGS)
+
+check: .venv/.dev ## format, lint, types, import contracts, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m libs.events.export --check
+
+generate: .venv/.dev ## write again what is generated from the models
+	$(BIN)/python -m libs.events.export
+
+lock: ## resolve the locks again (needs uv); they record hashes, never addresses
+	uv pip compile pyproject.toml --group build --universal --generate-hashes --no-emit-index-url --no-header --upgrade -q -o requirements.lock
+	uv pip compile pyproject.toml --group build --group dev -c requirements.lock --universal --generate-hashes --no-emit-index-url --no-header --upgrade -q -o requirements-dev.lock
+
+dev: .venv/.dev
+
+# A stamp a lock file: installed again only when the lock or the project file has changed.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Rozana needs Python 3.11 or newer; say make PYTHON=python3.x") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv .venv || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
+
+.venv/.runtime: .venv/bin/python requirements.lock pyproject.toml
+	@echo "Installing what requirements.lock names into .venv (once) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+.venv/.dev: .venv/bin/python requirements-dev.lock pyproject.toml
+	@echo "Installing what requirements-dev.lock names into .venv (once) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@ .venv/.runtime
