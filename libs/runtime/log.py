@@ -1,0 +1,90 @@
+"""The port `EventLog`: streams of records, each totally ordered. These docstrings are the specification.
+
+`tests/contracts/log_contract.py` holds every adapter to them. Adapters: `log_sqlite.py` (embedded), `log_kafka.py`
+(production, later).
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """What a writer hands over: a CloudEvents binary-mode message (libs.events.codec makes it)."""
+
+    key: str
+    """The record key: a district code, or a state code."""
+    headers: tuple[tuple[str, bytes], ...]
+    """In order; names such as `ce_id` and `content-type`."""
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record at rest. `offset` counts from 0 without gaps; `appended_at` (UTC, whole milliseconds) is the log's clock."""
+
+    stream: str
+    offset: int
+    appended_at: datetime
+    key: str
+    headers: tuple[tuple[str, bytes], ...]
+    value: bytes
+
+
+class LogReader(Protocol):
+    """Positions in some streams, moving forward. One task uses it at a time."""
+
+    async def poll(self, *, max_records: int = 1000, timeout: float) -> Mapping[str, Sequence[Record]]:
+        """The next records by stream, waiting up to `timeout` seconds (real time) for the first; {} after that.
+
+        A stream's records come in offset order, without a gap, starting at the reader's position, which then lies
+        behind the last one returned. No stream starves: with several streams waiting, `max_records` is shared out.
+        Raises Unavailable, and has then not moved.
+        """
+        ...
+
+
+class EventLog(Protocol):
+    """Append-only streams that are made by their first append."""
+
+    async def append(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
+        """Append all of `records`, contiguously and in order, or none. Returns them as stored.
+
+        Returns only when they are durable (SQLite synchronous=FULL; Kafka acks=all): killing the process or cutting
+        the power afterwards loses nothing. Concurrent calls are ordered by the log, each call's records together.
+        `appended_at` never decreases in a stream. An empty sequence appends nothing and returns an empty one.
+
+        Raises OutcomeUnknown when the append deadline (5 s of real time) passed or the commit itself failed, and
+        Unavailable when it is certain that nothing was appended. Being cancelled leaves the outcome unknown too.
+        """
+        ...
+
+    async def end(self, stream: str) -> int:
+        """The offset that the next record will get: 0 for a stream nobody has appended to."""
+        ...
+
+    async def read(self, stream: str, offset: int, *, max_records: int = 1000) -> Sequence[Record]:
+        """Up to `max_records` records from `offset` on, in order; empty at the end. Does not wait."""
+        ...
+
+    def reader(self, positions: Mapping[str, int]) -> AbstractAsyncContextManager[LogReader]:
+        """Follow these streams, each from its own first offset to return. Streams may not exist yet.
+
+        A position beyond the end simply waits; whether that is right is the consumer's question (guarantee 9).
+        """
+        ...
+
+    async def identity(self) -> str:
+        """A random id made with the log: another log, or one made anew, has another."""
+        ...
+
+    async def last_time(self) -> datetime | None:
+        """The highest `appended_at` of any stream, or None when empty. A shifted clock starts no earlier than this."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was accepted, then let go. Later calls raise Unavailable. Closing twice is allowed."""
+        ...
