@@ -1,0 +1,57 @@
+"""All event types of today, as data: name -> model and the kinds of stream it may stand in."""
+
+from dataclasses import dataclass
+
+from libs.events.alerts import AlertAcknowledged, AlertEscalated, AlertRaised, AlertResolved, AlertSnoozed
+from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
+from libs.events.clock import ClockReached
+from libs.events.districts import DistrictAdded, DistrictClosed
+from libs.events.grievances import GrievanceRaised
+from libs.events.policy import PolicyAdopted
+from libs.events.presidents import LeaveGranted, PresidentAppointed, PresidentRelieved
+from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
+from libs.events.streams import Kind
+from libs.events.system import RecordDeadLettered
+from libs.events.values import EventData
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    data: type[EventData]
+    streams: tuple[Kind, ...]
+    from_clients: bool
+    """Whether a client may post it; all others are the system's own."""
+
+
+_ENTRIES = (
+    *(
+        Entry(data, ("reports",), from_clients=True)
+        for data in (
+            PolicyAdopted,
+            DistrictAdded,
+            DistrictClosed,
+            HolidayDeclared,
+            HolidayRevoked,
+            PresidentAppointed,
+            PresidentRelieved,
+            LeaveGranted,
+            ReportFiled,
+            ReportCorrected,
+            ReportReviewed,
+            DayExcused,
+        )
+    ),
+    Entry(GrievanceRaised, ("grievances",), from_clients=True),
+    Entry(ClockReached, ("reports", "alerts", "grievances"), from_clients=False),
+    *(
+        Entry(data, ("alerts", "grievances"), from_clients=False)
+        for data in (AlertRaised, AlertEscalated, AlertAcknowledged, AlertSnoozed, AlertResolved)
+    ),
+    Entry(RecordDeadLettered, ("dead-letters",), from_clients=False),
+)
+
+CATALOGUE: dict[str, Entry] = {entry.data.NAME: entry for entry in _ENTRIES}
+"""By name without version: `report.filed`."""
+
+TYPES: dict[str, Entry] = {entry.data.type_name(): entry for entry in _ENTRIES}
+"""By full CloudEvents type: `rozana.report.filed.v1`."""

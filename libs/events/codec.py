@@ -1,0 +1,191 @@
+"""Events to and from bytes: CloudEvents 1.0 in binary mode (Kafka binding), structured JSON and batch JSON.
+
+Writers are strict, readers tolerant: an unknown member of the data is ignored, an unknown type is `UnknownType` (skip
+and count), a version of a known type that is newer than this code is `UnknownVersion` (stop: skipping would lose it),
+and anything else that cannot be read is `InvalidEvent` (dead letter). An older version is lifted by its upcasters.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from libs.events.catalogue import CATALOGUE, Entry
+from libs.events.envelope import Event, format_instant, parse_instant
+from libs.events.values import EventData
+
+Headers = tuple[tuple[str, bytes], ...]
+Upcaster = Callable[[dict[str, object]], dict[str, object]]
+
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
+"""(name, version) -> a pure function from that version's data to the next one's. They stay here for ever."""
+
+_TYPE = re.compile(r"rozana\.([a-z_.]+)\.v([1-9][0-9]{0,5})\Z")
+_JSON = b"application/json"
+_PREFIX = "ce_"
+
+
+class UndecodableEvent(Exception):
+    """A record that gives no event; see its three kinds. Messages hold nothing of the record's content."""
+
+
+class InvalidEvent(UndecodableEvent):
+    """A deterministic fault of the data: it will fail again however often it is read."""
+
+
+class UnknownType(UndecodableEvent):
+    """A well-formed event of a type that this code has never heard of."""
+
+
+class UnknownVersion(UndecodableEvent):
+    """A version of a known type that is newer than this code."""
+
+
+def attributes(event: Event) -> dict[str, str]:
+    """The CloudEvents context attributes, in the order in which they are written."""
+    found = {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "subject": event.subject,
+        "time": format_instant(event.time),
+        "datacontenttype": "application/json",
+        "partitionkey": event.subject,
+    }
+    if event.actor is not None:
+        found["actor"] = event.actor
+    if event.traceparent is not None:
+        found["traceparent"] = event.traceparent
+    return found
+
+
+def encode(event: Event) -> tuple[Headers, bytes]:
+    """Binary mode: attributes as `ce_` headers, `datacontenttype` as `content-type`, the value is the data alone."""
+    found = attributes(event)
+    content_type = found.pop("datacontenttype")
+    headers = tuple((_PREFIX + name, value.encode()) for name, value in found.items())
+    return (*headers, ("content-type", content_type.encode())), event.data.model_dump_json().encode()
+
+
+def decode(
+    headers: Iterable[tuple[str, bytes]],
+    value: bytes,
+    *,
+    catalogue: Mapping[str, Entry] = CATALOGUE,
+    upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS,
+) -> Event:
+    """Read a binary-mode message. Raises UnknownType, UnknownVersion or InvalidEvent."""
+    found: dict[str, str] = {}
+    try:
+        for name, raw in headers:
+            if name.startswith(_PREFIX):
+                found[name[3:]] = raw.decode()
+            elif name == "content-type" and not raw.startswith(_JSON):
+                raise InvalidEvent("the content type is not JSON")
+    except UnicodeDecodeError:
+        raise InvalidEvent("a header is not UTF-8") from None
+    return _event(found, value, catalogue, upcasters)
+
+
+def _event(
+    found: Mapping[str, str],
+    value: bytes,
+    catalogue: Mapping[str, Entry],
+    upcasters: Mapping[tuple[str, int], Upcaster],
+) -> Event:
+    if found.get("specversion") != "1.0":
+        raise InvalidEvent("not a CloudEvent of version 1.0")
+    missing = [name for name in ("id", "source", "type", "time") if not found.get(name)]
+    if missing:
+        raise InvalidEvent(f"attributes are missing: {', '.join(missing)}")
+    data = _data(found["type"], value, catalogue, upcasters)
+    return Event(
+        id=found["id"].lower(),
+        source=found["source"],
+        time=_time(found["time"]),
+        data=data,
+        actor=found.get("actor"),
+        traceparent=found.get("traceparent"),
+    )
+
+
+def _time(text: str) -> datetime:
+    try:
+        return parse_instant(text)
+    except ValueError:
+        raise InvalidEvent("time is not an instant") from None
+
+
+def _data(
+    type_name: str, value: bytes, catalogue: Mapping[str, Entry], upcasters: Mapping[tuple[str, int], Upcaster]
+) -> EventData:
+    match = _TYPE.match(type_name)
+    entry = catalogue.get(match[1]) if match else None
+    if match is None or entry is None:
+        raise UnknownType("a type that this version does not know")
+    version, latest = int(match[2]), entry.data.VERSION
+    if version > latest:
+        raise UnknownVersion(f"{entry.data.NAME} is known up to version {latest}, not {version}: update this service")
+    try:
+        if version == latest:
+            return entry.data.model_validate_json(value, extra="ignore")
+        lifted = json.loads(value)
+        for step in range(version, latest):
+            lifted = upcasters[entry.data.NAME, step](lifted)
+        return entry.data.model_validate_json(json.dumps(lifted), extra="ignore")
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise InvalidEvent(f"{entry.data.NAME}: {_pointer(first['loc'])} {first['type']}") from None
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        # An upcaster met what it cannot lift: a fault of the data, and the same at every try.
+        raise InvalidEvent(f"{entry.data.NAME}: version {version} cannot be lifted ({type(error).__name__})") from None
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    return "/" + "/".join(str(part) for part in location)
+
+
+def to_structured(event: Event) -> dict[str, object]:
+    """Structured mode, as a JSON object (`application/cloudevents+json`)."""
+    return {**attributes(event), "data": event.data.model_dump(mode="json")}
+
+
+def encode_structured(event: Event) -> bytes:
+    return json.dumps(to_structured(event), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def encode_batch(events: Iterable[Event]) -> bytes:
+    """Batch mode (`application/cloudevents-batch+json`)."""
+    return b"[" + b",".join(encode_structured(event) for event in events) + b"]"
+
+
+def decode_structured(body: bytes) -> Event:
+    """Read one structured event. Raises as `decode` does."""
+    return _from_structured(_loads(body))
+
+
+def decode_batch(body: bytes) -> list[Event]:
+    """Read a batch. Raises as `decode` does, for the first that cannot be read."""
+    items = _loads(body)
+    if not isinstance(items, list):
+        raise InvalidEvent("a batch is a JSON array")
+    return [_from_structured(item) for item in items]
+
+
+def _loads(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidEvent("not JSON") from None
+
+
+def _from_structured(item: object) -> Event:
+    if not isinstance(item, dict):
+        raise InvalidEvent("an event is a JSON object")
+    if not str(item.get("datacontenttype", "application/json")).startswith("application/json"):
+        raise InvalidEvent("the content type is not JSON")
+    found = {name: value for name, value in item.items() if isinstance(value, str)}
+    return _event(found, json.dumps(item.get("data")).encode(), CATALOGUE, UPCASTERS)

@@ -1,0 +1,64 @@
+"""An event: CloudEvents 1.0 context around typed data, and the same at its place in a stream."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from libs.events.canonical import body_hash
+from libs.events.values import EventData
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One immutable, past-tense fact.
+
+    id: an RFC 9562 UUID in lower case, unique across all states; made by the client, or worked out from its cause.
+    source: a URI reference naming who says so (CloudEvents 1.0, section 3.1).
+    time: received_at by the ingest server's clock, UTC; for grievances cut to the day.
+    actor: `role:opaque subject` of who posted it; None for grievances and for the system itself.
+    traceparent: W3C Trace Context of the request, if any.
+    """
+
+    id: str
+    source: str
+    time: datetime
+    data: EventData
+    actor: str | None = None
+    traceparent: str | None = None
+
+    @property
+    def type(self) -> str:
+        return self.data.type_name()
+
+    @property
+    def subject(self) -> str:
+        return self.data.subject
+
+    def body_hash(self) -> str:
+        """Hex SHA-256 of the canonical body: the same for a retry, another for another body (guarantee 2)."""
+        return body_hash(self.id, self.data.model_dump(mode="json"), self.data.SET_BY_INGEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event at its place in the log. `appended_at` is the log's own clock (UTC)."""
+
+    event: Event
+    stream: str
+    offset: int
+    appended_at: datetime
+
+
+def format_instant(instant: datetime) -> str:
+    """How instants are written everywhere: `2026-03-31T18:30:00Z`, a fraction only where there is one."""
+    text = instant.astimezone(UTC).isoformat()
+    return (
+        text.removesuffix("+00:00").rstrip("0").rstrip(".") + "Z" if "." in text else text.removesuffix("+00:00") + "Z"
+    )
+
+
+def parse_instant(text: str) -> datetime:
+    """The inverse of `format_instant`; also reads other offsets. ValueError when there is no offset."""
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs an offset from UTC")
+    return instant.astimezone(UTC)

@@ -1,0 +1,50 @@
+"""A state's dated rules."""
+
+from typing import Annotated, ClassVar, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from libs.events.values import Day, EventData, LocalTime
+
+MINUTES_A_DAY = 24 * 60
+MOST_LOCK_DAYS = 31
+"""Below the 45 days that ingest remembers report ids for, so that a retry within the lock is always recognised."""
+
+
+def _known_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("not a time zone of the IANA database") from None
+    return value
+
+
+def minutes(local_time: str) -> int:
+    """Minutes since local midnight: `21:00` -> 1260."""
+    hours, _, rest = local_time.partition(":")
+    return int(hours) * 60 + int(rest)
+
+
+class PolicyAdopted(EventData):
+    """From `effective_from` on, days are due, judged and locked like this. Never retroactive (guarantee 5)."""
+
+    NAME: ClassVar[str] = "policy.adopted"
+
+    version: Annotated[int, Field(ge=1, le=100_000)]
+    effective_from: Day
+    tz: Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+    due: LocalTime
+    grace_minutes: Annotated[int, Field(ge=0, le=MINUTES_A_DAY)]
+    lock_after_days: Annotated[int, Field(ge=0, le=MOST_LOCK_DAYS)]
+    remind_minutes_before: Annotated[int, Field(ge=0, le=MINUTES_A_DAY)]
+    ladder: Annotated[tuple[Annotated[int, Field(ge=1, le=365)], ...], Field(min_length=1, max_length=5)]
+    """The consecutive miss at which each level is reached; level 1 is every miss, so it starts with 1."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.ladder[0] != 1 or any(low >= high for low, high in zip(self.ladder, self.ladder[1:], strict=False)):
+            raise ValueError("the ladder starts with 1 and rises")
+        if minutes(self.due) + self.grace_minutes > MINUTES_A_DAY * (1 + self.lock_after_days):
+            raise ValueError("the grace must end before the day locks")
+        return self

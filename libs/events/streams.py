@@ -1,0 +1,47 @@
+"""The one table of streams: what each is keyed by, who writes it, who may read it, how long it is kept."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["reports", "alerts", "grievances", "system", "dead-letters"]
+Service = Literal["ingest", "aggregator", "notifier"]
+Reader = Literal["aicc", "pcc", "operator"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    kind: Kind
+    per: Literal["state", "nation"]
+    key: str
+    writers: tuple[Service, ...]
+    readers: tuple[Reader, ...]
+    """People outside; each of the three services may read every stream."""
+    retention: str = "forever"
+
+    def name(self, state: str | None = None) -> str:
+        """The stream's name, which is also its Kafka topic: `rozana.in-mp.reports`, `rozana.system`."""
+        if (self.per == "state") != (state is not None):
+            raise ValueError(f"there is one {self.kind} stream per {self.per}")
+        return f"rozana.{state}.{self.kind}" if state else f"rozana.{self.kind}"
+
+
+STREAMS: dict[Kind, Stream] = {
+    stream.kind: stream
+    for stream in (
+        Stream("reports", "state", "district or state", ("ingest", "notifier"), ("aicc", "pcc")),
+        Stream("alerts", "state", "district or state", ("notifier",), ("aicc", "pcc")),
+        Stream("grievances", "state", "district or state", ("ingest", "notifier"), ("aicc",)),
+        Stream("system", "nation", "service", ("ingest", "notifier"), ("operator",)),
+        Stream("dead-letters", "nation", "stream", ("ingest", "aggregator"), ("operator",)),
+    )
+}
+
+
+def stream_name(kind: Kind, state: str | None = None) -> str:
+    return STREAMS[kind].name(state)
+
+
+def state_of(stream: str) -> str | None:
+    """`rozana.in-mp.reports` -> `in-mp`; None for a stream of no state."""
+    parts = stream.split(".")
+    return parts[1] if len(parts) == 3 else None  # noqa: PLR2004 -- rozana, state, kind
