@@ -1,0 +1,84 @@
+"""The question of guarantee 3, asked before an event is folded: what is it, after all that stands before it?"""
+
+from datetime import date, datetime
+
+from libs.duty.outcomes import Outcome
+from libs.duty.state import DutyState
+from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
+from libs.events.districts import DistrictAdded, DistrictClosed
+from libs.events.envelope import Event
+from libs.events.policy import PolicyAdopted
+from libs.events.presidents import LeaveGranted, PresidentAppointed, PresidentRelieved
+from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
+
+
+def examine(duty: DutyState, event: Event) -> Outcome:
+    """The outcome that `event` has here. Changes nothing; ingest asks it too, before it appends."""
+    match event.data:
+        case ReportFiled() | ReportCorrected() as data:
+            return _report(duty, event, data)
+        case PolicyAdopted() as data:
+            return duty.policies.examine(data, event.time)
+        case DistrictAdded() as data:
+            return duty.roster.examine_added(data)
+        case DistrictClosed() as data:
+            return duty.roster.examine_closed(data)
+        case PresidentAppointed() as data:
+            return duty.roster.examine_appointed(data)
+        case PresidentRelieved() as data:
+            return duty.roster.examine_relieved(data)
+        case LeaveGranted() as data:
+            outcome = duty.roster.examine_leave(data)
+            return _unless_sealed(duty, data.to, event.time) if outcome is Outcome.APPLIED else outcome
+        case HolidayDeclared(day=day):
+            return Outcome.DUPLICATE if day in duty.holidays else _unless_sealed(duty, day, event.time)
+        case HolidayRevoked(day=day):
+            return _unless_sealed(duty, day, event.time) if day in duty.holidays else Outcome.NO_HOLIDAY
+        case DayExcused() as data:
+            return _excused(duty, event, data)
+        case ReportReviewed(district=code):
+            return Outcome.APPLIED if duty.roster.get(code) else Outcome.UNKNOWN_DISTRICT
+        case _:
+            return Outcome.APPLIED
+
+
+def _unless_sealed(duty: DutyState, day: date, at: datetime) -> Outcome:
+    return Outcome.JUDGED if duty.sealed(day, at) else Outcome.APPLIED
+
+
+def _report(duty: DutyState, event: Event, data: ReportFiled | ReportCorrected) -> Outcome:
+    known = next((day.reports[event.id] for day in duty.days.values() if event.id in day.reports), None)
+    if known is not None:
+        return Outcome.DUPLICATE if known.body_hash == event.body_hash() else Outcome.CONFLICT
+    district = duty.roster.get(data.district)
+    if district is None:
+        return Outcome.UNKNOWN_DISTRICT
+    if not duty.policies:
+        return Outcome.NO_POLICY
+    limits = duty.policies.deadlines(data.day)
+    if event.time < limits.opens:
+        return Outcome.FUTURE_DAY
+    if event.time >= limits.lock_at or duty.forgotten(data.day):
+        return Outcome.LOCKED
+    holder = district.holder(data.day)
+    if holder is None or holder.tenure_id != data.tenure_id:
+        return Outcome.NOT_HOLDER
+    day = duty.days.get(data.day)
+    entry = day.entries.get(data.district) if day else None
+    if isinstance(data, ReportCorrected):
+        latest = entry.version_id if entry else None
+        return Outcome.APPLIED if data.supersedes == latest else Outcome.STALE_CORRECTION
+    return Outcome.SUPPLEMENT if entry and entry.report_id else Outcome.APPLIED
+
+
+def _excused(duty: DutyState, event: Event, data: DayExcused) -> Outcome:
+    if duty.roster.get(data.district) is None:
+        return Outcome.UNKNOWN_DISTRICT
+    if not duty.policies:
+        return Outcome.NO_POLICY
+    if event.time < duty.policies.deadlines(data.day).opens:
+        return Outcome.FUTURE_DAY
+    if duty.forgotten(data.day):
+        return Outcome.LOCKED
+    day = duty.days.get(data.day)
+    return Outcome.DUPLICATE if day and data.district in day.exceptions else Outcome.APPLIED

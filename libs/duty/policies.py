@@ -1,0 +1,65 @@
+"""A state's dated rules: which policy is in force on which day."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from libs.duty.deadlines import Deadlines, deadlines
+from libs.duty.outcomes import Outcome
+from libs.events.policy import PolicyAdopted
+
+
+@dataclass(slots=True)
+class Adopted:
+    """A policy, the first day it rules, and when the log learned of it."""
+
+    policy: PolicyAdopted
+    first_day: date
+    logged_at: datetime
+
+
+@dataclass(slots=True)
+class Policies:
+    """All of a state's policies by rising version. Of those that rule a day, the latest version does."""
+
+    adopted: list[Adopted] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.adopted)
+
+    def on(self, day: date) -> Adopted:
+        """The one in force on `day`; before the first one's first day, the first (reports are kept, not counted)."""
+        return next((each for each in reversed(self.adopted) if each.first_day <= day), self.adopted[0])
+
+    def deadlines(self, day: date) -> Deadlines:
+        return deadlines(day, self.on(day).policy)
+
+    def owes(self, day: date, logged_at: datetime) -> bool:
+        """Whether a holder logged at `logged_at` owes `day`: its due_at lies after both were logged (guarantee 5)."""
+        adopted = self.on(day)
+        return day >= adopted.first_day and self.deadlines(day).due_at > max(adopted.logged_at, logged_at)
+
+    def today(self, instant: datetime) -> date:
+        """The civil date of the state at `instant`."""
+        day = instant.astimezone(UTC).date() + timedelta(days=1)
+        while self.deadlines(day).opens > instant:
+            day -= timedelta(days=1)
+        return day
+
+    def examine(self, data: PolicyAdopted, at: datetime) -> Outcome:
+        if not self.adopted:
+            return Outcome.APPLIED
+        latest = self.adopted[-1].policy
+        if data.version == latest.version:
+            return Outcome.DUPLICATE if data == latest else Outcome.OLD_VERSION
+        if data.version < latest.version:
+            return Outcome.OLD_VERSION
+        return Outcome.APPLIED if deadlines(data.effective_from, data).opens > at else Outcome.RETROACTIVE
+
+    def adopt(self, data: PolicyAdopted, at: datetime) -> None:
+        """The first policy rules from any day it names; a later one only from a day that has not begun."""
+        first_day = data.effective_from
+        if self.adopted:
+            begun = max(self.today(at), at.astimezone(ZoneInfo(data.tz)).date())
+            first_day = max(first_day, begun + timedelta(days=1))
+        self.adopted.append(Adopted(data, first_day, at))

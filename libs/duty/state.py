@@ -1,0 +1,36 @@
+"""What is known of one state's duty at one offset: the data that `examine`, `owed` and `judge` work on."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from libs.duty.days import OpenDay
+from libs.duty.policies import Policies
+from libs.duty.roster import Roster
+
+
+@dataclass(slots=True)
+class DutyState:
+    """Policies, roster, holidays, and the days that can still change."""
+
+    state: str
+    policies: Policies = field(default_factory=Policies)
+    roster: Roster = field(default_factory=Roster)
+    holidays: dict[date, str] = field(default_factory=dict)
+    days: dict[date, OpenDay] = field(default_factory=dict)
+    """In order, without gaps, from the oldest one that is not yet forgotten to the last one that has begun."""
+    clock: datetime | None = None
+    """The highest clock.reached."""
+
+    def forgotten(self, day: date) -> bool:
+        """Whether `day` has been let go of: locked for good."""
+        return bool(self.days) and day < next(iter(self.days))
+
+    def sealed(self, day: date, at: datetime) -> bool:
+        """Whether roster and calendar, logged at `at`, come too late for `day`: its grace is over, or it is judged.
+
+        The first half makes judging three hours late the same as judging on time, the second half is guarantee 3.
+        """
+        if not self.policies:
+            return False
+        known = self.days.get(day)
+        return at >= self.policies.deadlines(day).grace_until or (known.closed if known else self.forgotten(day))

@@ -1,0 +1,208 @@
+"""The state machine of duty: a state's events in, status transitions out (guarantees 3 and 5).
+
+Pure: it knows no clock but the stream's own. A day is judged when `clock.reached` has passed its grace_until, and every
+transition is stamped with the instant that fell due or was received, so that judging three hours late gives the same
+transitions with the same timestamps.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+
+from pydantic import TypeAdapter
+
+from libs.duty import judge, owed
+from libs.duty.days import OpenDay, ReportSeen
+from libs.duty.examine import examine
+from libs.duty.outcomes import EFFECTS, Effect, Outcome
+from libs.duty.state import DutyState
+from libs.duty.transitions import Reason, ReportKept, Status, Transition
+from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
+from libs.events.clock import ClockReached
+from libs.events.districts import DistrictAdded, DistrictClosed
+from libs.events.envelope import Event, Recorded
+from libs.events.policy import PolicyAdopted
+from libs.events.presidents import LeaveGranted, PresidentAppointed, PresidentRelieved
+from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
+from libs.events.values import EventData
+
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""How far a clock.reached may lie ahead of its own append time before it is ignored."""
+
+HANDLES: frozenset[type[EventData]] = frozenset(
+    {
+        PolicyAdopted,
+        DistrictAdded,
+        DistrictClosed,
+        HolidayDeclared,
+        HolidayRevoked,
+        PresidentAppointed,
+        PresidentRelieved,
+        LeaveGranted,
+        ReportFiled,
+        ReportCorrected,
+        ReportReviewed,
+        DayExcused,
+        ClockReached,
+    }
+)
+"""The event data that duty is made of: everything of a reports stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one event did."""
+
+    outcome: Outcome
+    transitions: tuple[Transition, ...] = ()
+
+
+@dataclass(slots=True)
+class StateDuty(DutyState):
+    """All that is owed in one state, at one offset of its reports stream."""
+
+    def examine(self, event: Event) -> Outcome:
+        """The outcome that `event` would have here; changes nothing."""
+        return examine(self, event)
+
+    def evolve(self, recorded: Recorded) -> Step:
+        """Fold one event. An event folded again is a duplicate and changes no number."""
+        event = recorded.event
+        transitions = list(owed.open_days(self, event.time))
+        outcome = examine(self, event)
+        match event.data:
+            case ReportFiled() | ReportCorrected() as data:
+                transitions += self._fold_report(event, data, outcome)
+            case ClockReached(at=at):
+                if at > recorded.appended_at + CLOCK_TOLERANCE:
+                    outcome = Outcome.CLOCK_AHEAD
+                elif self.clock is None or at > self.clock:
+                    transitions += judge.reach(self, at)
+            case _ if EFFECTS[outcome] is Effect.APPLIED:
+                transitions += self._fold_roster(event)
+            case _:
+                pass
+        return Step(outcome, tuple(transitions))
+
+    def hold(self, key: str) -> tuple[Transition, ...]:
+        """A record about the district (or state) `key` cannot be read: its open days are unknown, nobody is accused."""
+        transitions: list[Transition] = []
+        for day in self.days.values():
+            for code, entry in day.entries.items():
+                if key in {code, self.state} and not day.closed and entry.report_id is None:
+                    entry.held = True
+                    if entry.status is Status.PENDING:
+                        entry.status = Status.UNKNOWN
+                        transitions += owed.settle(
+                            day, code, entry, Status.PENDING, Status.UNKNOWN, day.deadlines.opens
+                        )
+        return tuple(transitions)
+
+    def next_due(self) -> datetime | None:
+        """The instant for which the next clock.reached is wanted; None while nothing can fall due."""
+        return judge.next_due(self)
+
+    def view(self, day: date) -> OpenDay:
+        """The day as it stands here, also one that no event has opened yet, by today's roster. Needs a policy."""
+        if day in self.days:
+            return self.days[day]
+        preview = OpenDay(day, self.policies.deadlines(day))
+        preview.closed = self.clock is not None and self.clock >= preview.deadlines.grace_until
+        for district in self.roster:
+            for _ in owed.review(self, preview, district, preview.deadlines.opens):
+                pass
+        return preview
+
+    def _fold_report(self, event: Event, data: ReportFiled | ReportCorrected, outcome: Outcome) -> Iterator[Transition]:
+        if outcome in {Outcome.DUPLICATE, Outcome.CONFLICT}:
+            yield from self._fold_repeat(event, outcome)
+            return
+        if EFFECTS[outcome] is Effect.IGNORED:
+            return
+        day = self.days[data.day]
+        entry = day.entry(data.district)
+        day.reports[event.id] = ReportSeen(data.district, event.body_hash())
+        if entry.report_id is None:
+            entry.report_id = entry.version_id = event.id
+            entry.received_at, entry.tenure_id = event.time, data.tenure_id
+            if entry.status is not Status.EXCUSED:
+                after = day.status_of(event.time)
+                yield from owed.settle(day, data.district, entry, entry.status, after, event.time, event.id)
+                return
+        elif outcome is Outcome.APPLIED:
+            entry.version_id = event.id
+        else:
+            entry.supplements.append(event.id)
+        yield ReportKept(data.day, data.district, event.id)
+
+    def _fold_repeat(self, event: Event, outcome: Outcome) -> Iterator[Transition]:
+        """A known id again: of two copies the earlier received_at counts; another body changes nothing but a count."""
+        day = next(day for day in self.days.values() if event.id in day.reports)
+        code = day.reports[event.id].district
+        entry = day.entries[code]
+        if outcome is Outcome.CONFLICT:
+            entry.conflicts += 1
+            yield ReportKept(day.day, code, event.id)
+        elif entry.report_id == event.id and entry.received_at is not None and event.time < entry.received_at:
+            entry.received_at = event.time
+            if entry.status is not Status.EXCUSED:
+                entry.settled_at = event.time
+                after = day.status_of(event.time)
+                yield from owed.settle(day, code, entry, entry.status, after, event.time, event.id)
+
+    def _fold_roster(self, event: Event) -> Iterator[Transition]:
+        at = event.time
+        match event.data:
+            case PolicyAdopted() as data:
+                self.policies.adopt(data, at)
+                yield from owed.open_days(self, at)
+            case DistrictAdded() as data:
+                self.roster.add(data)
+                yield from owed.review_district(self, data.district, at)
+            case DistrictClosed() as data:
+                self.roster.close(data, at)
+                yield from owed.review_district(self, data.district, at)
+            case PresidentAppointed() as data:
+                self.roster.appoint(data, at)
+                yield from owed.review_district(self, data.district, at)
+            case PresidentRelieved() as data:
+                self.roster.relieve(data)
+                yield from owed.review_district(self, data.district, at)
+            case LeaveGranted() as data:
+                self.roster.grant(data)
+                yield from owed.review_district(self, data.district, at)
+            case HolidayDeclared(day=day, name=name):
+                self.holidays[day] = name
+                yield from owed.review_day(self, day, at)
+            case HolidayRevoked(day=day):
+                del self.holidays[day]
+                yield from owed.review_day(self, day, at)
+            case DayExcused() as data:
+                yield from self._except(event, data)
+            case _:  # a review changes no duty
+                pass
+
+    def _except(self, event: Event, data: DayExcused) -> Iterator[Transition]:
+        day = self.days[data.day]
+        day.exceptions[data.district] = event.id
+        entry = day.entry(data.district)
+        entry.reason = Reason.EXCEPTION
+        yield from owed.settle(day, data.district, entry, entry.status, Status.EXCUSED, event.time, event.id)
+
+    # -- snapshots ------------------------------------------------------------------------------------------------
+
+    def dump(self) -> Mapping[str, object]:
+        """As JSON values, for a snapshot document."""
+        return _adapter().dump_python(self, mode="json")  # type: ignore[no-any-return]
+
+    @staticmethod
+    def load(body: Mapping[str, object]) -> "StateDuty":
+        """The inverse of `dump`."""
+        return _adapter().validate_json(json.dumps(body))
+
+
+@cache  # building the adapter takes milliseconds, and nothing about it varies
+def _adapter() -> TypeAdapter[StateDuty]:
+    return TypeAdapter(StateDuty)
