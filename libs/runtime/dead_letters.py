@@ -1,0 +1,96 @@
+"""Records that cannot be read, kept whole in the dead-letter stream: each once, whoever meets it, however often."""
+
+import asyncio
+from base64 import b64encode
+from collections import deque
+from uuid import NAMESPACE_URL, uuid5
+
+from libs.events.codec import UndecodableEvent, decode, encode
+from libs.events.envelope import Event
+from libs.events.streams import state_of, stream_name
+from libs.events.system import RecordDeadLettered
+from libs.runtime.clock import Clock
+from libs.runtime.errors import ReadStopped
+from libs.runtime.log import EventLog, NewRecord, Record
+from libs.runtime.telemetry import Logger, Metrics
+
+MOST_IN_A_ROW = 100
+MOST_SHARE = 0.1
+SHARE_OF = 1000
+"""More than a tenth of the last thousand records: then not the records are at fault, but this program."""
+
+
+class DeadLetters:
+    """Appends what a reader could not decode (guarantee 8). What was appended before, it knows from the stream."""
+
+    STREAM = stream_name("dead-letters")
+
+    def __init__(self, log: EventLog, clock: Clock, metrics: Metrics, logger: Logger) -> None:
+        self._log = log
+        self._clock = clock
+        self._metrics = metrics
+        self._logger = logger
+        self._known: set[tuple[str, int]] = set()
+        self._read_to = 0
+        self._one_at_a_time = asyncio.Lock()
+
+    async def record(self, record: Record, reason: str) -> None:
+        """Return when the record is in the dead-letter stream. Raises Unavailable: then the reader stops."""
+        async with self._one_at_a_time:
+            await self._catch_up()
+            if (record.stream, record.offset) in self._known:
+                return
+            headers, value = encode(self._letter(record, reason))
+            await self._log.append(self.STREAM, [NewRecord(record.stream, headers, value)])
+        self._metrics.dead_letters.labels(stream=record.stream).inc()
+        self._logger.warning("dead letter", stream=record.stream, offset=record.offset, reason=reason)
+
+    def _letter(self, record: Record, reason: str) -> Event:
+        place = f"{record.stream}/{record.offset}"
+        return Event(
+            id=str(uuid5(NAMESPACE_URL, f"urn:rozana:dead-letter:{place}")),
+            source="urn:rozana:reader",
+            time=self._clock.now(),
+            data=RecordDeadLettered(
+                state=state_of(record.stream) or "",
+                stream=record.stream,
+                offset=record.offset,
+                key=record.key,
+                headers=tuple((name, b64encode(raw).decode()) for name, raw in record.headers),
+                value=b64encode(record.value).decode(),
+                reason=reason[:500],
+            ),
+        )
+
+    async def _catch_up(self) -> None:
+        while records := await self._log.read(self.STREAM, self._read_to):
+            for record in records:
+                try:
+                    data = decode(record.headers, record.value).data
+                except UndecodableEvent:
+                    continue  # not ours: the next one may be
+                if isinstance(data, RecordDeadLettered):
+                    self._known.add((data.stream, data.offset))
+            self._read_to = records[-1].offset + 1
+
+
+class FaultLimit:
+    """Stops a reader loudly when too much is unreadable in a row, or as a share."""
+
+    def __init__(self) -> None:
+        self._recent: deque[bool] = deque(maxlen=SHARE_OF)
+        self._in_a_row = 0
+        self._faults = 0
+
+    def count(self, *, unreadable: bool) -> None:
+        """Raises ReadStopped past the limits."""
+        if len(self._recent) == SHARE_OF:
+            self._faults -= self._recent[0]
+        self._recent.append(unreadable)
+        self._faults += unreadable
+        self._in_a_row = self._in_a_row + 1 if unreadable else 0
+        if self._in_a_row > MOST_IN_A_ROW or self._faults > SHARE_OF * MOST_SHARE:
+            raise ReadStopped(
+                f"{self._in_a_row} records in a row and {self._faults} of the last {len(self._recent)} cannot be read:"
+                " update this program, or see the dead letters"
+            )

@@ -1,0 +1,64 @@
+"""How far a reader has come in each of its streams, for those who wait for it and those who watch it."""
+
+import asyncio
+import heapq
+import time
+from collections.abc import Callable, Iterable
+from itertools import count
+
+from libs.runtime.log import EventLog
+
+STALLED_SECONDS = 30.0
+"""Behind the end of a stream for so long without a step: not ready (guarantee 9)."""
+
+
+class Positions:
+    """The next offset of each stream. Used from one event loop. `now` is real time in seconds."""
+
+    def __init__(self, streams: Iterable[str], *, now: Callable[[], float] = time.monotonic) -> None:
+        self._next = dict.fromkeys(streams, 0)
+        self._now = now
+        self._moved_at = dict.fromkeys(self._next, now())
+        self._waiting: dict[str, list[tuple[int, int, asyncio.Future[None]]]] = {stream: [] for stream in self._next}
+        self._order = count()
+        self._caught_up = False
+
+    def __getitem__(self, stream: str) -> int:
+        return self._next[stream]
+
+    def __contains__(self, stream: str) -> bool:
+        return stream in self._next
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        return tuple(self._next)
+
+    def move(self, stream: str, to: int) -> None:
+        """The next offset is `to`: all before it is folded."""
+        self._next[stream] = to
+        self._moved_at[stream] = self._now()
+        waiting = self._waiting[stream]
+        while waiting and waiting[0][0] < to:
+            future = heapq.heappop(waiting)[2]
+            if not future.done():
+                future.set_result(None)
+
+    async def reached(self, stream: str, offset: int) -> None:
+        """Return when `offset` is folded; at once when it already is."""
+        if self._next[stream] > offset:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting[stream], (offset, next(self._order), future))
+        await future
+
+    async def lag(self, log: EventLog) -> str | None:
+        """For readiness: None when all has been read to the end once and no stream stalls, else one line why not."""
+        ends = {stream: await log.end(stream) for stream in self._next}
+        behind = [stream for stream in self._next if self._next[stream] < ends[stream]]
+        if not self._caught_up:
+            if behind:
+                left = sum(ends[stream] - self._next[stream] for stream in behind)
+                return f"still reading: {left} events to go in {len(behind)} streams"
+            self._caught_up = True
+        stalled = [stream for stream in behind if self._now() - self._moved_at[stream] > STALLED_SECONDS]
+        return f"no progress in {', '.join(stalled)}" if stalled else None
