@@ -93,11 +93,10 @@ async def consume(
     Raises LogMismatch, ReadStopped, Unavailable, and whatever the sink raises.
     """
     identity = await log.identity()
-    positions = {
-        stream: await _first_offset(log, stream, await sink.checkpoint(stream), identity) for stream in streams
-    }
+    for stream in positions.streams:
+        positions.move(stream, await _first_offset(log, stream, await sink.checkpoint(stream), identity))
     faults = FaultLimit()
-    async with log.reader(positions) as reader:
+    async with log.reader({stream: positions[stream] for stream in positions.streams}) as reader:
         while True:
             polled = await reader.poll(max_records=max_records, timeout=POLL_SECONDS)
             for stream, records in polled.items():
