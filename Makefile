@@ -19,10 +19,10 @@ check: .venv/.dev ## format, lint, types, import contracts, generated files
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m libs.events.export --check
+	$(BIN)/python -m rozana.generated --check
 
 generate: .venv/.dev ## write again what is generated from the models
-	$(BIN)/python -m libs.events.export
+	$(BIN)/python -m rozana.generated
 
 lock: ## resolve the locks again (needs uv); they record hashes, never addresses
 	uv pip compile pyproject.toml --group build --universal --generate-hashes --no-emit-index-url --no-header --upgrade -q -o requirements.lock

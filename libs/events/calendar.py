@@ -11,7 +11,9 @@ class HolidayDeclared(EventData):
     NAME: ClassVar[str] = "holiday.declared"
 
     day: Day
+    """The day on which nothing is owed."""
     name: Name
+    """The holiday's name."""
 
 
 class HolidayRevoked(EventData):
@@ -20,7 +22,9 @@ class HolidayRevoked(EventData):
     NAME: ClassVar[str] = "holiday.revoked"
 
     day: Day
+    """The day that counts again."""
     name: Name | None = None
+    """The holiday's name, if given."""
 
 
 class DayExcused(DistrictData):
@@ -29,5 +33,8 @@ class DayExcused(DistrictData):
     NAME: ClassVar[str] = "day.excused"
 
     day: Day
+    """The day that is excused."""
     reason: Reason
+    """Why nothing was owed, in free text."""
     by: Name
+    """Who made the exception."""

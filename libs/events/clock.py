@@ -14,3 +14,4 @@ class ClockReached(EventData):
     NAME: ClassVar[str] = "clock.reached"
 
     at: Instant
+    """The instant that the clock has reached."""

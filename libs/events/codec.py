@@ -7,14 +7,16 @@ and anything else that cannot be read is `InvalidEvent` (dead letter). An older 
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from typing import NoReturn
 
 from pydantic import ValidationError
 
 from libs.events.catalogue import CATALOGUE, Entry
 from libs.events.envelope import Event, format_instant, parse_instant
-from libs.events.values import EventData
+from libs.events.values import UUID_PATTERN, EventData
 
 Headers = tuple[tuple[str, bytes], ...]
 Upcaster = Callable[[dict[str, object]], dict[str, object]]
@@ -22,8 +24,10 @@ Upcaster = Callable[[dict[str, object]], dict[str, object]]
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
 """(name, version) -> a pure function from that version's data to the next one's. They stay here for ever."""
 
+_ID = re.compile(UUID_PATTERN)
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What CloudEvents 1.0, section 2.3, forbids in a string, and what cannot be written as UTF-8 again."""
 _TYPE = re.compile(r"rozana\.([a-z_.]+)\.v([1-9][0-9]{0,5})\Z")
-_JSON = b"application/json"
 _PREFIX = "ce_"
 
 
@@ -40,7 +44,7 @@ class UnknownType(UndecodableEvent):
 
 
 class UnknownVersion(UndecodableEvent):
-    """A version of a known type that is newer than this code."""
+    """A version of a known type that this code does not know: newer than it, or without an upcaster."""
 
 
 def attributes(event: Event) -> dict[str, str]:
@@ -83,11 +87,17 @@ def decode(
         for name, raw in headers:
             if name.startswith(_PREFIX):
                 found[name[3:]] = raw.decode()
-            elif name == "content-type" and not raw.startswith(_JSON):
-                raise InvalidEvent("the content type is not JSON")
+            elif name == "content-type":
+                _check_json(raw.decode())
     except UnicodeDecodeError:
         raise InvalidEvent("a header is not UTF-8") from None
     return _event(found, value, catalogue, upcasters)
+
+
+def _check_json(content_type: str) -> None:
+    """Media types are compared without case and without their parameters (RFC 9110, section 8.3.1)."""
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise InvalidEvent("the content type is not JSON")
 
 
 def _event(
@@ -102,6 +112,10 @@ def _event(
     if missing:
         raise InvalidEvent(f"attributes are missing: {', '.join(missing)}")
     data = _data(found["type"], value, catalogue, upcasters)
+    if not _ID.fullmatch(found["id"]):
+        raise InvalidEvent("id is not a UUID")
+    if any(_UNPRINTABLE.search(found.get(name, "")) for name in ("source", "actor", "traceparent")):
+        raise InvalidEvent("an attribute holds control characters or lone surrogates")
     return Event(
         id=found["id"].lower(),
         source=found["source"],
@@ -130,16 +144,21 @@ def _data(
     if version > latest:
         raise UnknownVersion(f"{entry.data.NAME} is known up to version {latest}, not {version}: update this service")
     try:
+        steps = [upcasters[entry.data.NAME, step] for step in range(version, latest)]
+    except KeyError:
+        # Our own omission, not the data's: it must not end in the dead letters.
+        raise UnknownVersion(f"{entry.data.NAME}: no upcaster leads from version {version} to {latest}") from None
+    try:
         if version == latest:
             return entry.data.model_validate_json(value, extra="ignore")
         lifted = json.loads(value)
-        for step in range(version, latest):
-            lifted = upcasters[entry.data.NAME, step](lifted)
+        for lift in steps:
+            lifted = lift(lifted)
         return entry.data.model_validate_json(json.dumps(lifted), extra="ignore")
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise InvalidEvent(f"{entry.data.NAME}: {_pointer(first['loc'])} {first['type']}") from None
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         # An upcaster met what it cannot lift: a fault of the data, and the same at every try.
         raise InvalidEvent(f"{entry.data.NAME}: version {version} cannot be lifted ({type(error).__name__})") from None
 
@@ -176,16 +195,28 @@ def decode_batch(body: bytes) -> list[Event]:
 
 
 def _loads(body: bytes) -> object:
+    with _faults_of_json():
+        # As text: given bytes, `json` would also take UTF-16, UTF-32 and encoded surrogates (RFC 8259, section 8.1).
+        return json.loads(body.decode(), parse_constant=_no_constant)
+
+
+@contextmanager
+def _faults_of_json() -> Iterator[None]:
     try:
-        return json.loads(body)
+        yield
     except (ValueError, RecursionError):
         raise InvalidEvent("not JSON") from None
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise ValueError("NaN and infinities are not JSON")
 
 
 def _from_structured(item: object) -> Event:
     if not isinstance(item, dict):
         raise InvalidEvent("an event is a JSON object")
-    if not str(item.get("datacontenttype", "application/json")).startswith("application/json"):
-        raise InvalidEvent("the content type is not JSON")
     found = {name: value for name, value in item.items() if isinstance(value, str)}
-    return _event(found, json.dumps(item.get("data")).encode(), CATALOGUE, UPCASTERS)
+    _check_json(found.get("datacontenttype", "application/json"))
+    with _faults_of_json():
+        data = json.dumps(item.get("data")).encode()
+    return _event(found, data, CATALOGUE, UPCASTERS)

@@ -15,10 +15,15 @@ class DistrictAdded(DistrictData):
     NAME: ClassVar[str] = "district.added"
 
     name_en: Name
+    """The name in English."""
     name_hi: Name
+    """The name in Hindi."""
     kind: Literal["whole", "city", "rural"]
+    """Whether it covers a whole revenue district, its city, or the rest."""
     grid_row: Tile
+    """Row on the tile map, from the north."""
     grid_col: Tile
+    """Column on the tile map, from the west."""
 
 
 class DistrictClosed(DistrictData):
@@ -27,3 +32,4 @@ class DistrictClosed(DistrictData):
     NAME: ClassVar[str] = "district.closed"
 
     reason: Reason
+    """Why it was closed."""

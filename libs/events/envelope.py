@@ -49,7 +49,13 @@ class Recorded:
 
 
 def format_instant(instant: datetime) -> str:
-    """How instants are written everywhere: `2026-03-31T18:30:00Z`, a fraction only where there is one."""
+    """How instants are written: `2026-03-31T18:30:00Z`, a fraction only where there is one.
+
+    (Inside an event's data pydantic writes them: the same, but a fraction always has six digits.)
+    ValueError for a time without an offset: it would be read as the machine's own zone.
+    """
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs an offset from UTC")
     text = instant.astimezone(UTC).isoformat()
     return (
         text.removesuffix("+00:00").rstrip("0").rstrip(".") + "Z" if "." in text else text.removesuffix("+00:00") + "Z"
@@ -57,8 +63,11 @@ def format_instant(instant: datetime) -> str:
 
 
 def parse_instant(text: str) -> datetime:
-    """The inverse of `format_instant`; also reads other offsets. ValueError when there is no offset."""
+    """The inverse of `format_instant`; also reads other offsets. ValueError: no offset, or no such instant in UTC."""
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError("an instant needs an offset from UTC")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("not an instant that exists in UTC") from None

@@ -24,5 +24,8 @@ class GrievanceRaised(DistrictData):
     SET_BY_INGEST: ClassVar[frozenset[str]] = frozenset({"state", "grievance_id"})
 
     grievance_id: Id
+    """The grievance's id; ingest takes the event's."""
     category: Category
+    """What it is about: a slug from the client's list, never free text."""
     severity: Annotated[Severity, Field(strict=False)]
+    """How grave it is."""

@@ -11,6 +11,9 @@ MINUTES_A_DAY = 24 * 60
 MOST_LOCK_DAYS = 31
 """Below the 45 days that ingest remembers report ids for, so that a retry within the lock is always recognised."""
 
+_ZONE = r"^[A-Z][A-Za-z0-9]*([/_+-][A-Za-z0-9]+)*$"
+"""The shape of IANA names. It keeps out `localtime`, `posixrules`, `right/…`: what they mean depends on the machine."""
+
 
 def _known_zone(value: str) -> str:
     try:
@@ -32,12 +35,19 @@ class PolicyAdopted(EventData):
     NAME: ClassVar[str] = "policy.adopted"
 
     version: Annotated[int, Field(ge=1, le=100_000)]
+    """The policy's number in its state."""
     effective_from: Day
-    tz: Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+    """The first day that it governs."""
+    tz: Annotated[str, StringConstraints(pattern=_ZONE, max_length=64), AfterValidator(_known_zone)]
+    """The time zone, by its name in the IANA database: `Asia/Kolkata`."""
     due: LocalTime
+    """When the day's report is due, in local time."""
     grace_minutes: Annotated[int, Field(ge=0, le=MINUTES_A_DAY)]
+    """Minutes after the due time in which a report is still in time; then the day is judged."""
     lock_after_days: Annotated[int, Field(ge=0, le=MOST_LOCK_DAYS)]
+    """Whole days after the day in which a report is still accepted."""
     remind_minutes_before: Annotated[int, Field(ge=0, le=MINUTES_A_DAY)]
+    """Minutes before the due time at which a silent president is reminded."""
     ladder: Annotated[tuple[Annotated[int, Field(ge=1, le=365)], ...], Field(min_length=1, max_length=5)]
     """The consecutive miss at which each level is reached; level 1 is every miss, so it starts with 1."""
 

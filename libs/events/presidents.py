@@ -16,10 +16,15 @@ class PresidentAppointed(DistrictData):
     NAME: ClassVar[str] = "president.appointed"
 
     tenure_id: Id
+    """The id of the tenure that begins."""
     person_id: Id
+    """The person, the same in every tenure of his."""
     name: Name
+    """The holder's name."""
     kind: Literal["substantive", "acting"]
+    """Whether the person holds it in full or for the time being."""
     since: Day
+    """The first day on which the person holds the district."""
 
 
 class PresidentRelieved(DistrictData):
@@ -28,8 +33,11 @@ class PresidentRelieved(DistrictData):
     NAME: ClassVar[str] = "president.relieved"
 
     tenure_id: Id
+    """The tenure that ends."""
     until: Day
+    """The first day on which the person no longer holds it."""
     reason: Reason
+    """Why the tenure ended, in free text."""
 
 
 class LeaveReason(StrEnum):
@@ -46,9 +54,13 @@ class LeaveGranted(DistrictData):
     NAME: ClassVar[str] = "leave.granted"
 
     tenure_id: Id
+    """The tenure that is away."""
     from_: Annotated[Day, Field(alias="from")]
+    """The first day of the leave."""
     to: Day
+    """The last day of the leave."""
     reason: Annotated[LeaveReason, Field(strict=False)]
+    """Why the leave was granted."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

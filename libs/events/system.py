@@ -1,10 +1,8 @@
 """Rozana about itself."""
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
-from libs.events.values import EventData, Reason, StateCode
+from libs.events.values import EventData, Offset, Reason
 
 
 class RecordDeadLettered(EventData):
@@ -12,12 +10,15 @@ class RecordDeadLettered(EventData):
 
     NAME: ClassVar[str] = "record.dead_lettered"
 
-    state: StateCode
     stream: str
-    offset: Annotated[int, Field(ge=0)]
+    """The stream that it stood in."""
+    offset: Offset
+    """Its position there."""
     key: str
+    """Its key: a district or state code."""
     headers: tuple[tuple[str, str], ...]
     """Name and Base64 of the value, in order."""
     value: str
     """Base64 of the original bytes."""
     reason: Reason
+    """Why it cannot be read, without its content."""

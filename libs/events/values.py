@@ -14,21 +14,54 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     StringConstraints,
     model_validator,
 )
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
+UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
+RFC_3339_PATTERN = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+_INSTANT = re.compile(RFC_3339_PATTERN)
 
 
 def _iso_day(value: object) -> object:
-    if isinstance(value, str) and not _DAY.match(value):
+    """Text to a date here: behind a validator in Python, pydantic's strict mode takes no text, not even from JSON."""
+    if not isinstance(value, str):
+        return value
+    if not _DAY.match(value):
         raise ValueError("a day is written YYYY-MM-DD")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("not a day that exists") from None
+
+
+def _in_range(value: date) -> date:
+    # In words of our own: pydantic's message would read "greater than or equal to datetime.date(2000, 1, 1)".
+    if not FIRST_DAY <= value <= LAST_DAY:
+        raise ValueError("a day lies between 2000-01-01 and 2199-12-31")
     return value
 
 
+def _iso_instant(value: object) -> object:
+    """As `_iso_day`; pydantic itself would take "1700000000" for an instant."""
+    if not isinstance(value, str):
+        return value
+    if not _INSTANT.fullmatch(value):
+        raise ValueError("an instant is written as in RFC 3339, with an offset from UTC")
+    return datetime.fromisoformat(_real_instant(value))
+
+
 def _in_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("not an instant that exists in UTC") from None
 
 
 def _real_instant(value: str) -> str:
@@ -39,13 +72,7 @@ def _real_instant(value: str) -> str:
     return value
 
 
-Id = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
-    ),
-    AfterValidator(str.lower),
-]
+Id = Annotated[str, StringConstraints(pattern=UUID_PATTERN), AfterValidator(str.lower)]
 """Any RFC 9562 UUID in its hyphenated form, kept in lower case (section 4: case does not matter on input)."""
 
 StateCode = Annotated[str, StringConstraints(pattern=r"^in-[a-z]{2}$")]
@@ -54,24 +81,22 @@ StateCode = Annotated[str, StringConstraints(pattern=r"^in-[a-z]{2}$")]
 DistrictCode = Annotated[str, StringConstraints(pattern=r"^in-[a-z]{2}\.[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 """A state, a dot, a slug: `in-mp.bhopal-city`. It never changes."""
 
-Day = Annotated[date, BeforeValidator(_iso_day)]
-"""A civil date in the state's time zone: `2026-11-23`."""
+Day = Annotated[date, BeforeValidator(_iso_day), AfterValidator(_in_range)]
+"""A civil date in the state's time zone: `2026-11-23`. The bounds keep every deadline a date that exists."""
 
 LocalTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 """A time of day in the state's time zone: `21:00`."""
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_iso_instant), AfterValidator(_in_utc)]
 """A point in time by Rozana's clock, in UTC."""
 
 ClaimedInstant = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$",
-        max_length=40,
-    ),
-    AfterValidator(_real_instant),
+    str, StringConstraints(pattern=RFC_3339_PATTERN, max_length=40), AfterValidator(_real_instant)
 ]
 """A point in time by somebody else's clock (RFC 3339), kept letter for letter and never compared with ours."""
+
+Offset = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""A position in one stream. Canonical JSON is exact for integers of at most 53 bits (RFC 8785, section 3.2.2.3)."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 Text = Annotated[str, StringConstraints(max_length=2000)]
@@ -80,9 +105,16 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
 class Model(BaseModel):
-    """A closed, frozen, strictly typed value."""
+    """A closed, frozen, strictly typed value. The text below a field is what docs/events.md says of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, serialize_by_alias=True, validate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        serialize_by_alias=True,
+        validate_by_name=True,
+        use_attribute_docstrings=True,
+    )
 
 
 class EventData(Model):
@@ -94,6 +126,7 @@ class EventData(Model):
     """Members that the client does not send: they take no part in the canonical body (guarantee 2)."""
 
     state: StateCode
+    """The state, by its ISO 3166-2 code in lower case: `in-mp`."""
 
     @classmethod
     def type_name(cls) -> str:
@@ -109,6 +142,7 @@ class DistrictData(EventData):
     """Data about one district of the state."""
 
     district: DistrictCode
+    """The district, one of `state`: `in-mp.guna`."""
 
     @model_validator(mode="after")
     def _one_state(self) -> Self:
