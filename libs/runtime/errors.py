@@ -7,6 +7,8 @@
     +-- Unavailable         the log or the store did not do it for certain; the same call may be tried again
     |   +-- OutcomeUnknown  an append that may or may not be durable (guarantee 1): answer 503, retry with the same id
     +-- ReadStopped         a reader met what it must not skip: an unknown version, a gap, too many dead letters
+    +-- Unauthenticated     a token that is not good (auth.py)
+    +-- BackgroundEnded     a loop beside the server has ended, so the process must (service.py)
 
 Every message is one line for an operator: what happened, and what to do. None holds a payload.
 """

@@ -1,0 +1,63 @@
+"""Who may do what: the one table, deny by default. What is not named here nobody may do.
+
+An action is a route (method and path template), an event type that may be posted to /v1/events, or `stream:<kind>`: may
+read what comes from streams of that kind (a receipt or an alert is asked for by id, its stream tells what it is about).
+The table is about roles; scope is asked for besides (`libs.runtime.auth.contains`). System events are in no row.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from libs.runtime.auth import Principal
+
+Role = Literal["president", "pcc", "aicc", "operator", "service"]
+ROLES: tuple[Role, ...] = get_args(Role)
+NO_TOKEN = "anonymous"  # noqa: S105 (the absence of a secret)
+
+_EVERYBODY = frozenset({NO_TOKEN, *ROLES})
+_READERS = frozenset({"president", "pcc", "aicc"})
+_PRESIDENT = frozenset({"president"})
+_OFFICES = frozenset({"pcc", "aicc"})
+_AICC = frozenset({"aicc"})
+
+PERMISSIONS: Mapping[str, frozenset[str]] = {
+    # ingest
+    "POST /v1/reports": _PRESIDENT,
+    "POST /v1/events": _READERS,  # each event's type decides
+    "POST /v1/grievances": _EVERYBODY,
+    "GET /v1/receipts/{id}": _READERS,
+    # aggregator
+    "GET /v1/states": _OFFICES,
+    "GET /v1/states/{state}/days/{day}": _OFFICES,
+    "GET /v1/states/{state}/changes": _OFFICES,
+    "GET /v1/reports/{id}": _READERS,
+    # notifier
+    "GET /v1/alerts": _READERS,
+    "GET /v1/alerts/{id}": _READERS,
+    "POST /v1/alerts/{id}/acknowledge": _OFFICES,
+    "POST /v1/alerts/{id}/snooze": _OFFICES,
+    # events
+    "rozana.report.filed.v1": _PRESIDENT,
+    "rozana.report.corrected.v1": _PRESIDENT,
+    "rozana.policy.adopted.v1": _OFFICES,
+    "rozana.district.added.v1": _OFFICES,
+    "rozana.district.closed.v1": _OFFICES,
+    "rozana.president.appointed.v1": _OFFICES,
+    "rozana.president.relieved.v1": _OFFICES,
+    "rozana.holiday.declared.v1": _OFFICES,
+    "rozana.holiday.revoked.v1": _OFFICES,
+    "rozana.leave.granted.v1": _OFFICES,
+    "rozana.report.reviewed.v1": _OFFICES,
+    "rozana.day.excused.v1": _OFFICES,
+    # what comes from a stream of this kind
+    "stream:reports": _READERS,
+    "stream:alerts": _READERS,
+    "stream:grievances": _AICC,
+}
+
+
+def allowed(principal: "Principal | None", action: str) -> bool:
+    """Whether the role may do the action somewhere; `None` is somebody without a token."""
+    role = NO_TOKEN if principal is None else principal.role
+    return role in PERMISSIONS.get(action, frozenset())

@@ -1,0 +1,206 @@
+"""Settings: the ROZANA_ variables of design section 6, checked before anything starts.
+
+Each field's description says what is allowed; a refusal is made of these descriptions, never of what was given, so that
+no secret is repeated.
+"""
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+)
+
+from libs.runtime.errors import StartRefused
+from libs.runtime.limits import Rate
+
+PREFIX = "ROZANA_"
+STATE_ALIASES = {"in-tg": "in-ts", "in-ct": "in-cg", "in-or": "in-od", "in-ut": "in-uk"}
+"""Codes that ISO 3166-2:IN had before; taken on input, never answered."""
+REAL_TIME_ONLY = "not with ROZANA_ENV=production, which runs on the real clock"
+MOST_TIMES_FASTER = 100_000
+
+
+def _states(text: str, info: ValidationInfo) -> tuple[str, ...]:
+    known = cast("Collection[str]", info.context)
+    codes = [code.strip() for code in text.split(",")]
+    return tuple(dict.fromkeys(_known(STATE_ALIASES.get(code, code), known) for code in codes))
+
+
+def _known(code: str, known: Collection[str]) -> str:
+    if code not in known:
+        raise ValueError("unknown state")
+    return code
+
+
+def _sqlite_url(text: str) -> str:
+    if not re.fullmatch(r"sqlite:///[^?#\x00]*[^?#/\x00]", text) or text.endswith(":memory:"):
+        raise ValueError("not a sqlite URL with a path")
+    return text
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}", text):
+        raise ValueError("neither an address nor a host name")
+    return text
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:  # noqa: PLR2004 (the last port there is)
+        raise ValueError("not a port")
+    return int(text)
+
+
+def _file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError("not a file")
+    return path
+
+
+def _directory(text: str) -> Path:
+    if not re.fullmatch(r"[^?#\x00]+", text) or (Path(text).exists() and not Path(text).is_dir()):
+        raise ValueError("not a directory, or it cannot stand in a sqlite URL")
+    return Path(text)
+
+
+def _instant(text: str) -> datetime:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", text, re.ASCII):
+        raise ValueError("not an instant of RFC 3339")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range") from None
+
+
+def _speed(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not 0 < float(text) <= MOST_TIMES_FASTER:
+        raise ValueError("not a factor")
+    return float(text)
+
+
+def _url(text: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9\[\]:.-]+(/[A-Za-z0-9._~/-]*)?", text):
+        raise ValueError("not a URL")
+    return text.rstrip("/")
+
+
+def _token(text: str) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", text):
+        raise ValueError("not a token")
+    return SecretStr(text)
+
+
+class Settings(BaseModel):
+    """What the process was told. Made by `load_settings`, which is handed the environment.
+
+    Not pydantic-settings: its BaseSettings reads os.environ by itself and drops the context that states are checked in.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    env: Literal["demo", "production"] = Field("demo", description="demo or production")
+    data: Annotated[Path, BeforeValidator(_directory)] = Field(
+        Path(".rozana"), description="the path of a directory, without ? and #"
+    )
+    log: Annotated[str, AfterValidator(_sqlite_url)] = Field("", description="sqlite:///path")
+    store: Annotated[str, AfterValidator(_sqlite_url)] = Field("", description="sqlite:///path")
+    host: Annotated[str, AfterValidator(_host)] = Field("127.0.0.1", description="an IP address or a host name")
+    port: Annotated[int, BeforeValidator(_port)] = Field(8080, description="0 (any free port) to 65535")
+    states: Annotated[tuple[str, ...], BeforeValidator(_states)] = Field((), description="a comma list of state codes")
+    jwks: Annotated[Path, AfterValidator(_file)] | None = Field(None, description="the path of a JWKS file")
+    mongo_driver: Literal["motor", "pymongo"] = Field("motor", description="motor or pymongo")
+    rate: Annotated[Rate, BeforeValidator(Rate.parse)] = Field(
+        Rate(50, 500), description="requests a second/burst such as 50/500, each from 1 to 1000000"
+    )
+    clock_start: Annotated[datetime, BeforeValidator(_instant)] | None = Field(
+        None, description="an RFC 3339 instant such as 2026-11-23T06:00:00+05:30"
+    )
+    clock_speed: Annotated[float, BeforeValidator(_speed)] = Field(
+        1.0, description="a factor above 0 and at most 100000, such as 600"
+    )
+    url: Annotated[str, AfterValidator(_url)] = Field("", description="http://host:port or https://host")
+    token: Annotated[SecretStr, BeforeValidator(_token)] | None = Field(
+        None, description="a bearer token such as `rozana token` prints"
+    )
+
+    @property
+    def log_path(self) -> Path:
+        """The file of a sqlite log."""
+        return Path(self.log.removeprefix("sqlite:///"))
+
+    @property
+    def store_path(self) -> Path:
+        """The file of a sqlite store."""
+        return Path(self.store.removeprefix("sqlite:///"))
+
+
+def load_settings(environ: Mapping[str, str], known_states: Collection[str]) -> Settings:
+    """Read the ROZANA_ variables of `environ`, all others are ignored. `known_states` are the codes of states.csv.
+
+    Raises StartRefused, one line that names every wrong variable and what is allowed.
+    """
+    given = {name.removeprefix(PREFIX).lower(): text for name, text in environ.items() if name.startswith(PREFIX)}
+    wrong = _wrong_together(given)
+    # Defaults that hang on others are filled in here, so that they are checked like what was given.
+    data = given.get("data", "./.rozana")
+    defaults = {
+        "log": f"sqlite:///{data}/log.db",
+        "store": f"sqlite:///{data}/store.db",
+        "states": ",".join(known_states),
+        "url": f"http://127.0.0.1:{given.get('port', '8080')}",
+    }
+    try:
+        settings = Settings.model_validate(defaults | given, context=known_states)
+    except ValidationError as error:
+        found = {str(item["loc"][0]) for item in error.errors(include_input=False, include_context=False)}
+        wrong = {name: _allowed(name, given, known_states) for name in found if name in given} | wrong
+        settings = None
+    if settings is None or wrong:
+        order = [*Settings.model_fields, *sorted(wrong)]
+        lines = [f"{PREFIX}{name.upper()}: {wrong[name]}" for name in dict.fromkeys(order) if name in wrong]
+        raise StartRefused("Wrong settings: " + "; ".join(lines)) from None
+    return settings
+
+
+def _wrong_together(given: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong because of another variable, judged on the text so that it is told along with the rest."""
+    env = given.get("env", "demo")
+    wrong: dict[str, str] = {}
+    if env == "production":
+        wrong |= {name: REAL_TIME_ONLY for name in ("clock_start", "clock_speed") if name in given}
+        if "jwks" not in given:
+            wrong["jwks"] = "required with ROZANA_ENV=production: the path of a JWKS file"
+    elif env == "demo" and "host" in given and not _is_loopback(given["host"]):
+        wrong["host"] = "with ROZANA_ENV=demo a loopback address, 127.0.0.1, ::1 or localhost"
+    if "store" in given and given.get("log") == given["store"]:
+        wrong["store"] = "another file than ROZANA_LOG"
+    return wrong
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _allowed(name: str, given: Mapping[str, str], known_states: Collection[str]) -> str:
+    if name not in Settings.model_fields:
+        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        return "unknown variable" + (f", did you mean {PREFIX}{near[0].upper()}?" if near else "")
+    if name in {"log", "store"} and re.match(r"(kafka|mongodb(\+srv)?)://[^/]", given[name]):
+        return "kafka:// and mongodb:// are not in this version; use sqlite:///path"
+    allowed = f"allowed is {Settings.model_fields[name].description}"
+    return f"{allowed}, of {' '.join(known_states)}" if name == "states" else allowed
