@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from libs.events.values import Day, EventData, LocalTime
+from libs.events.values import Day, EventData, LocalTime, broken
 
 MINUTES_A_DAY = 24 * 60
 MOST_LOCK_DAYS = 31
@@ -19,7 +19,7 @@ def _known_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("not a time zone of the IANA database") from None
+        raise broken("not a time zone of the IANA database") from None
     return value
 
 
@@ -54,7 +54,7 @@ class PolicyAdopted(EventData):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.ladder[0] != 1 or any(low >= high for low, high in zip(self.ladder, self.ladder[1:], strict=False)):
-            raise ValueError("the ladder starts with 1 and rises")
+            raise broken("the ladder starts with 1 and rises")
         if minutes(self.due) + self.grace_minutes > MINUTES_A_DAY * (1 + self.lock_after_days):
-            raise ValueError("the grace must end before the day locks")
+            raise broken("the grace must end before the day locks")
         return self

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from libs.events.values import Day, DistrictData, Id, Name, Reason
+from libs.events.values import Day, DistrictData, Id, Name, Reason, broken
 
 LONGEST_LEAVE_DAYS = 366
 
@@ -65,5 +65,5 @@ class LeaveGranted(DistrictData):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if not 0 <= (self.to - self.from_).days < LONGEST_LEAVE_DAYS:
-            raise ValueError("a leave ends on or after its first day and lasts at most 366 days")
+            raise broken("a leave ends on or after its first day and lasts at most 366 days")
         return self

@@ -6,7 +6,7 @@ No validator puts what was sent into its message: a problem document shows the m
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, LiteralString, Self
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
@@ -29,22 +30,27 @@ RFC_3339_PATTERN = (
 _INSTANT = re.compile(RFC_3339_PATTERN)
 
 
+def broken(rule: LiteralString) -> PydanticCustomError:
+    """What a validator raises: the rule, in fixed words that anybody may be shown. A ValueError's text might quote."""
+    return PydanticCustomError("rule", rule)
+
+
 def _iso_day(value: object) -> object:
     """Text to a date here: behind a validator in Python, pydantic's strict mode takes no text, not even from JSON."""
     if not isinstance(value, str):
         return value
     if not _DAY.match(value):
-        raise ValueError("a day is written YYYY-MM-DD")
+        raise broken("a day is written YYYY-MM-DD")
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise ValueError("not a day that exists") from None
+        raise broken("not a day that exists") from None
 
 
 def _in_range(value: date) -> date:
     # In words of our own: pydantic's message would read "greater than or equal to datetime.date(2000, 1, 1)".
     if not FIRST_DAY <= value <= LAST_DAY:
-        raise ValueError("a day lies between 2000-01-01 and 2199-12-31")
+        raise broken("a day lies between 2000-01-01 and 2199-12-31")
     return value
 
 
@@ -53,7 +59,7 @@ def _iso_instant(value: object) -> object:
     if not isinstance(value, str):
         return value
     if not _INSTANT.fullmatch(value):
-        raise ValueError("an instant is written as in RFC 3339, with an offset from UTC")
+        raise broken("an instant is written as in RFC 3339, with an offset from UTC")
     return datetime.fromisoformat(_real_instant(value))
 
 
@@ -61,14 +67,14 @@ def _in_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError:
-        raise ValueError("not an instant that exists in UTC") from None
+        raise broken("not an instant that exists in UTC") from None
 
 
 def _real_instant(value: str) -> str:
     try:
         datetime.fromisoformat(value)
     except ValueError:
-        raise ValueError("not an instant that exists") from None
+        raise broken("not an instant that exists") from None
     return value
 
 
@@ -147,7 +153,7 @@ class DistrictData(EventData):
     @model_validator(mode="after")
     def _one_state(self) -> Self:
         if not self.district.startswith(f"{self.state}."):
-            raise ValueError("the district belongs to another state")
+            raise broken("the district belongs to another state")
         return self
 
     @property
