@@ -230,8 +230,8 @@ def test_zero_is_an_answer_but_silence_is_none(count: str) -> None:
 def test_a_district_lies_in_its_own_state(name: str) -> None:
     read(name, {**golden.data(f"{name}.v1"), "district": "in-mp.bhopal-city"})
     for district in ("in-up.guna", "in-mz.guna"):
-        assert errors(name, {**golden.data(f"{name}.v1"), "district": district}) == {("", "value_error")}
-    assert errors(name, {**golden.data(f"{name}.v1"), "state": "in-up"}) == {("", "value_error")}
+        assert errors(name, {**golden.data(f"{name}.v1"), "district": district}) == {("", "rule")}
+    assert errors(name, {**golden.data(f"{name}.v1"), "state": "in-up"}) == {("", "rule")}
 
 
 # A policy's members limit each other
@@ -346,7 +346,7 @@ def test_the_grace_may_end_with_the_lock(due: str, grace: int, lock: int) -> Non
 @pytest.mark.parametrize(("due", "grace"), [("00:01", 1_440), ("23:59", 2), ("21:00", 181), ("12:00", 721)])
 def test_the_grace_may_not_end_past_the_lock(due: str, grace: int) -> None:
     spoilt = {**POLICY, "due": due, "grace_minutes": grace, "lock_after_days": 0}
-    assert errors("policy.adopted", spoilt) == {("", "value_error")}
+    assert errors("policy.adopted", spoilt) == {("", "rule")}
     read("policy.adopted", {**spoilt, "lock_after_days": 1})
 
 
@@ -366,7 +366,7 @@ def test_a_leave_lasts_a_day_to_366_days(first: str, last: str) -> None:
 @pytest.mark.parametrize(("first", "last"), [("2026-12-02", "2026-12-01"), ("2027-01-01", "2028-01-02")])
 def test_a_leave_does_not_end_before_it_begins_nor_last_longer(first: str, last: str) -> None:
     spoilt = {**golden.data("leave.granted.v1"), "from": first, "to": last}
-    assert errors("leave.granted", spoilt) == {("", "value_error")}
+    assert errors("leave.granted", spoilt) == {("", "rule")}
 
 
 # Alerts
