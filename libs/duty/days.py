@@ -7,11 +7,22 @@ from libs.duty.deadlines import Deadlines
 from libs.duty.transitions import Reason, Status
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A status, since the instant `at`."""
+
+    at: datetime
+    status: Status
+    tenure_id: str | None
+    evidence: str | None = None
+
+
 @dataclass(slots=True)
 class Entry:
     """What a district owes on a day, and what came of it."""
 
-    status: Status
+    history: list[Change] = field(default_factory=list)
+    """What its status has been, as far as is known now: of two changes the one logged later overrides. Never empty."""
     reason: Reason | None = None
     tenure_id: str | None = None
     report_id: str | None = None
@@ -19,27 +30,25 @@ class Entry:
     version_id: str | None = None
     """Its latest correction, or itself."""
     received_at: datetime | None = None
-    """When the effective report was received; a correction does not move it."""
+    """When the first of all its reports was received. A retry or a supplement may be older than the effective one."""
     supplements: list[str] = field(default_factory=list)
     conflicts: int = 0
     """Events that came with a known id and another body."""
-    pending_since: datetime | None = None
-    """When the duty arose, if it ever did."""
-    settled_at: datetime | None = None
-    """When it ceased to be pending, other than by judgement."""
-    missed: bool = False
-    """Judged as missed at grace_until, and nothing received in time has been found since."""
-
     held: bool = False
     """A record about the district could not be read: it is unknown until it can, unless a report settles it."""
 
-    def was_pending(self, at: datetime) -> bool:
-        """Whether the report was still owed at the instant `at`, as far as is known now."""
-        return (
-            self.pending_since is not None
-            and self.pending_since <= at
-            and (self.settled_at is None or self.settled_at > at)
-        )
+    @property
+    def status(self) -> Status:
+        return self.history[-1].status
+
+    def stood(self, at: datetime) -> int | None:
+        """The index of the change that stood at the instant `at`; None before the district was on the day's board."""
+        return next((i for i in reversed(range(len(self.history))) if self.history[i].at <= at), None)
+
+    def was(self, at: datetime) -> Status | None:
+        """The status at the instant `at`, as far as is known now."""
+        index = self.stood(at)
+        return None if index is None else self.history[index].status
 
 
 @dataclass(slots=True)
@@ -61,11 +70,15 @@ class OpenDay:
     exceptions: dict[str, str] = field(default_factory=dict)
     """District -> id of the day.excused event."""
     reminded: bool = False
+    """Nobody is reminded of it any more; from the beginning where the reminder would come before the day."""
     closed: bool = False
 
     def entry(self, district: str) -> Entry:
         """The district's entry; a district that came after the day was judged owes nothing on it."""
-        return self.entries.setdefault(district, Entry(Status.EXCUSED, Reason.VACANCY))
+        if district not in self.entries:
+            never_owed = Change(self.deadlines.opens, Status.EXCUSED, None)
+            self.entries[district] = Entry([never_owed], Reason.VACANCY)
+        return self.entries[district]
 
     def status_of(self, received_at: datetime) -> Status:
         if received_at <= self.deadlines.due_at:

@@ -10,7 +10,7 @@ from libs.events.policy import PolicyAdopted, minutes
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """The instants (UTC) of one day under one policy, in order: opens < due_at <= grace_until <= lock_at."""
+    """The instants (UTC) of one day under one policy, in order: opens <= due_at <= grace_until <= lock_at."""
 
     opens: datetime
     """Local midnight that begins the day: from here on it can be filed."""
@@ -18,7 +18,7 @@ class Deadlines:
     due_at: datetime
     grace_until: datetime
     lock_at: datetime
-    """Local midnight that ends day + lock_after_days: from here on it cannot be filed."""
+    """Local midnight that ends day + lock_after_days: from here on it cannot be filed. Never before grace_until."""
 
 
 def at_local(day: date, minute: int, tz: str) -> datetime:
@@ -40,10 +40,12 @@ def deadlines(day: date, policy: PolicyAdopted) -> Deadlines:
 @lru_cache(maxsize=4096)  # a pure function of small values, asked for the same few days by every report
 def _deadlines(day: date, tz: str, due: int, grace: int, lock_after: int, remind: int) -> Deadlines:
     due_at = at_local(day, due, tz)
+    grace_until = due_at + timedelta(minutes=grace)
+    last_midnight = at_local(day + timedelta(days=lock_after + 1), 0, tz)
     return Deadlines(
         opens=at_local(day, 0, tz),
         remind_at=due_at - timedelta(minutes=remind),
         due_at=due_at,
-        grace_until=due_at + timedelta(minutes=grace),
-        lock_at=at_local(day + timedelta(days=lock_after + 1), 0, tz),
+        grace_until=grace_until,
+        lock_at=max(last_midnight, grace_until),  # grace may span an hour that the clocks skip
     )

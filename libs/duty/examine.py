@@ -5,6 +5,7 @@ from datetime import date, datetime
 from libs.duty.outcomes import Outcome
 from libs.duty.state import DutyState
 from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
+from libs.events.clock import ClockReached
 from libs.events.districts import DistrictAdded, DistrictClosed
 from libs.events.envelope import Event
 from libs.events.policy import PolicyAdopted
@@ -18,7 +19,7 @@ def examine(duty: DutyState, event: Event) -> Outcome:
         case ReportFiled() | ReportCorrected() as data:
             return _report(duty, event, data)
         case PolicyAdopted() as data:
-            return duty.policies.examine(data, event.time)
+            return duty.policies.examine(data, event.time, duty.last_day())
         case DistrictAdded() as data:
             return duty.roster.examine_added(data)
         case DistrictClosed() as data:
@@ -30,16 +31,25 @@ def examine(duty: DutyState, event: Event) -> Outcome:
         case LeaveGranted() as data:
             outcome = duty.roster.examine_leave(data)
             return _unless_sealed(duty, data.to, event.time) if outcome is Outcome.APPLIED else outcome
-        case HolidayDeclared(day=day):
-            return Outcome.DUPLICATE if day in duty.holidays else _unless_sealed(duty, day, event.time)
-        case HolidayRevoked(day=day):
-            return _unless_sealed(duty, day, event.time) if day in duty.holidays else Outcome.NO_HOLIDAY
+        case HolidayDeclared() | HolidayRevoked() as data:
+            return _holiday(duty, event, data)
         case DayExcused() as data:
             return _excused(duty, event, data)
         case ReportReviewed(district=code):
             return Outcome.APPLIED if duty.roster.get(code) else Outcome.UNKNOWN_DISTRICT
+        case ClockReached(at=at) if duty.clock is not None and at <= duty.clock:
+            return Outcome.DUPLICATE
         case _:
             return Outcome.APPLIED
+
+
+def _holiday(duty: DutyState, event: Event, data: HolidayDeclared | HolidayRevoked) -> Outcome:
+    known = duty.holidays.get(data.day)
+    if known is not None and event.id in known.events:
+        return Outcome.DUPLICATE
+    if isinstance(data, HolidayDeclared) == duty.is_holiday(data.day):
+        return Outcome.DUPLICATE if isinstance(data, HolidayDeclared) else Outcome.NO_HOLIDAY
+    return _unless_sealed(duty, data.day, event.time)
 
 
 def _unless_sealed(duty: DutyState, day: date, at: datetime) -> Outcome:
@@ -50,17 +60,9 @@ def _report(duty: DutyState, event: Event, data: ReportFiled | ReportCorrected) 
     known = next((day.reports[event.id] for day in duty.days.values() if event.id in day.reports), None)
     if known is not None:
         return Outcome.DUPLICATE if known.body_hash == event.body_hash() else Outcome.CONFLICT
-    district = duty.roster.get(data.district)
-    if district is None:
-        return Outcome.UNKNOWN_DISTRICT
-    if not duty.policies:
-        return Outcome.NO_POLICY
-    limits = duty.policies.deadlines(data.day)
-    if event.time < limits.opens:
-        return Outcome.FUTURE_DAY
-    if event.time >= limits.lock_at or duty.forgotten(data.day):
-        return Outcome.LOCKED
-    holder = district.holder(data.day)
+    if refused := _outside(duty, event.time, data.district, data.day):
+        return refused
+    holder = duty.roster.districts[data.district].accountable(data.day, duty.policies.deadlines(data.day).grace_until)
     if holder is None or holder.tenure_id != data.tenure_id:
         return Outcome.NOT_HOLDER
     day = duty.days.get(data.day)
@@ -72,13 +74,23 @@ def _report(duty: DutyState, event: Event, data: ReportFiled | ReportCorrected) 
 
 
 def _excused(duty: DutyState, event: Event, data: DayExcused) -> Outcome:
-    if duty.roster.get(data.district) is None:
+    day = duty.days.get(data.day)
+    if day is not None and data.district in day.exceptions:
+        return Outcome.DUPLICATE
+    return _outside(duty, event.time, data.district, data.day) or Outcome.APPLIED
+
+
+def _outside(duty: DutyState, at: datetime, code: str, day: date) -> Outcome | None:
+    """Why at the instant `at` nothing can be said of the district's day, if so."""
+    district = duty.roster.get(code)
+    if district is None:
         return Outcome.UNKNOWN_DISTRICT
     if not duty.policies:
         return Outcome.NO_POLICY
-    if event.time < duty.policies.deadlines(data.day).opens:
+    limits = duty.policies.deadlines(day)
+    if at < limits.opens:
         return Outcome.FUTURE_DAY
-    if duty.forgotten(data.day):
+    if at >= limits.lock_at or duty.forgotten(day):
         return Outcome.LOCKED
-    day = duty.days.get(data.day)
-    return Outcome.DUPLICATE if day and data.district in day.exceptions else Outcome.APPLIED
+    closed = district.closed_at is not None and district.closed_at < limits.opens
+    return Outcome.CLOSED_DISTRICT if closed else None

@@ -5,9 +5,10 @@ Each instant is judged as things stood at it, by received_at and logging times, 
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
-from libs.duty.days import Entry, OpenDay
-from libs.duty.owed import ONE_DAY
+from libs.duty.days import Change, OpenDay
+from libs.duty.owed import ONE_DAY, open_days
 from libs.duty.roster import Misses
 from libs.duty.state import DutyState
 from libs.duty.transitions import DayClosed, DayMissed, ReminderDue, Status, StatusChanged, Transition
@@ -18,15 +19,16 @@ KEPT_AFTER_LOCK = timedelta(days=1)
 
 def next_due(duty: DutyState) -> datetime | None:
     """The instant for which the next clock.reached is wanted; None while there is no policy."""
-    if not duty.days:
+    last = duty.last_day()
+    if last is None:
         return None
     found: list[datetime] = []
     for day in duty.days.values():
         if not day.closed:
             found.append(day.deadlines.grace_until)
-            if not day.reminded and any(_reminds(day, entry) for entry in day.entries.values()):
+            if not day.reminded and any(_reminds(day)):
                 found.append(day.deadlines.remind_at)
-    tomorrow = next(reversed(duty.days)) + ONE_DAY
+    tomorrow = last + ONE_DAY
     limits = duty.policies.deadlines(tomorrow)
     found.append(limits.grace_until)
     if limits.remind_at >= limits.opens and any(district.holder(tomorrow) for district in duty.roster):
@@ -37,24 +39,27 @@ def next_due(duty: DutyState) -> datetime | None:
 def reach(duty: DutyState, at: datetime) -> Iterator[Transition]:
     """The clock has reached `at`: all that fell due by then, in the order in which it fell due."""
     duty.clock = at
+    yield from open_days(duty, at)
     due = [(day.deadlines.remind_at, 0, day) for day in duty.days.values() if not day.reminded]
     due += [(day.deadlines.grace_until, 1, day) for day in duty.days.values() if not day.closed]
     for instant, judged, day in sorted(due, key=lambda each: (*each[:2], each[2].day)):
         if instant <= at:
             yield from _judge(duty, day) if judged else _remind(day)
-    _forget(duty, at)
 
 
-def _reminds(day: OpenDay, entry: Entry) -> bool:
-    return not entry.held and entry.was_pending(day.deadlines.remind_at)
+def _reminds(day: OpenDay) -> Iterator[tuple[str, list[Change]]]:
+    """The districts whose report was still owed at remind_at, and what has become of it from there."""
+    for code, entry in day.entries.items():
+        index = entry.stood(day.deadlines.remind_at)
+        if index is not None and entry.history[index].status is Status.PENDING:
+            yield code, entry.history[index:]
 
 
 def _remind(day: OpenDay) -> Iterator[Transition]:
     day.reminded = True
-    for code, entry in day.entries.items():
-        if _reminds(day, entry):
-            settled = entry.status if entry.settled_at is not None else None
-            yield ReminderDue(day.day, code, entry.tenure_id, day.deadlines.remind_at, settled, entry.settled_at)
+    for code, (owed, *since) in _reminds(day):
+        settled, settled_at = (since[0].status, since[0].at) if since else (None, None)
+        yield ReminderDue(day.day, code, owed.tenure_id, day.deadlines.remind_at, settled, settled_at)
 
 
 def _judge(duty: DutyState, day: OpenDay) -> Iterator[Transition]:
@@ -62,18 +67,17 @@ def _judge(duty: DutyState, day: OpenDay) -> Iterator[Transition]:
     at = day.deadlines.grace_until
     ladder = duty.policies.on(day.day).policy.ladder
     for code, entry in day.entries.items():
-        if entry.held or not entry.was_pending(at):
+        del entry.history[: entry.stood(at)]  # nobody asks again how it stood before
+        owed = entry.history[0]
+        if owed.status is not Status.PENDING:
             continue
-        since = entry.status  # what came after `at` but before anybody judged: lateness, or an exception
-        entry.missed = True
-        consecutive = _consecutive(duty, code, entry.tenure_id, day.day, at)
-        yield DayMissed(day.day, code, entry.tenure_id, at, consecutive, ladder)
-        yield StatusChanged(day.day, code, Status.PENDING, Status.MISSED, entry.tenure_id, at)
-        if entry.settled_at is None:
-            entry.status = Status.MISSED
-        else:
-            evidence = entry.report_id if since is Status.LATE else day.exceptions.get(code)
-            yield StatusChanged(day.day, code, Status.MISSED, since, entry.tenure_id, entry.settled_at, evidence)
+        entry.history.insert(1, Change(at, Status.MISSED, owed.tenure_id))
+        yield DayMissed(
+            day.day, code, owed.tenure_id, at, _consecutive(duty, code, owed.tenure_id, day.day, at), ladder
+        )
+        # What came after `at` but before anybody judged, lateness or an exception, is said again in its place.
+        for before, now in pairwise(entry.history):
+            yield StatusChanged(day.day, code, before.status, now.status, now.tenure_id, now.at, now.evidence)
     yield DayClosed(day.day, at)
 
 
@@ -81,23 +85,24 @@ def _consecutive(duty: DutyState, code: str, tenure_id: str | None, day: date, a
     """This miss and those right before it as they stood at `at`: excused days neither count nor break, others break."""
     count = 1
     for earlier in reversed(duty.days.values()):
-        entry = earlier.entries.get(code)
-        if earlier.day >= day or entry is None:
+        if earlier.day >= day or code not in earlier.entries:
             continue
-        if entry.missed and (entry.settled_at is None or entry.settled_at > at):
-            if entry.tenure_id != tenure_id:
+        entry = earlier.entries[code]
+        match entry.was(at):
+            case Status.MISSED if entry.tenure_id == tenure_id:
+                count += 1
+            case Status.EXCUSED:
+                continue
+            case _:
                 return count
-            count += 1
-        elif entry.status is not Status.EXCUSED:
-            return count
     before = duty.roster.districts[code].misses
     return count + before.count if before.tenure_id == tenure_id else count
 
 
-def _forget(duty: DutyState, at: datetime) -> None:
-    """Let go of days that are locked for good, and keep of them only the count of misses."""
+def forget(duty: DutyState) -> None:
+    """Let go of days that are locked for good by the stream's clock, and keep of them only the count of misses."""
     for day in list(duty.days.values())[:-1]:
-        if not day.closed or day.deadlines.lock_at + KEPT_AFTER_LOCK > at:
+        if not day.closed or duty.clock is None or day.deadlines.lock_at + KEPT_AFTER_LOCK > duty.clock:
             return
         for code, entry in day.entries.items():
             district = duty.roster.districts[code]

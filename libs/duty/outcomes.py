@@ -58,7 +58,7 @@ EFFECTS: dict[Outcome, Effect] = {
     Outcome.NOT_HOLDER: Effect.IGNORED,  # the tenure did not hold the district on that day
     Outcome.FUTURE_DAY: Effect.IGNORED,
     Outcome.LOCKED: Effect.IGNORED,
-    Outcome.JUDGED: Effect.IGNORED,  # a holiday, leave or relief that touches only days already judged
+    Outcome.JUDGED: Effect.IGNORED,  # a holiday or leave that touches only days already judged
     Outcome.NO_HOLIDAY: Effect.IGNORED,  # nothing to revoke
     Outcome.CLOCK_AHEAD: Effect.IGNORED,  # a clock that lies ahead of the log's own: alarmed
 }

@@ -6,7 +6,7 @@ A status is a function of the excuse, the report and the deadlines. Each functio
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from libs.duty.days import Entry, OpenDay
+from libs.duty.days import Change, Entry, OpenDay
 from libs.duty.roster import District
 from libs.duty.state import DutyState
 from libs.duty.transitions import DayOpened, Reason, Status, StatusChanged, Transition
@@ -18,14 +18,15 @@ def open_days(duty: DutyState, until: datetime) -> Iterator[Transition]:
     """Open every day that has begun by `until`; the first time, also the earlier ones that can still be filed."""
     if not duty.policies:
         return
-    if duty.days:
-        day = next(reversed(duty.days)) + ONE_DAY
+    if last := duty.last_day():
+        day = last + ONE_DAY
     else:
         today = duty.policies.today(until)
         day = today - ONE_DAY * duty.policies.on(today).policy.lock_after_days
     while duty.policies.deadlines(day).opens <= until:
         yield DayOpened(day)
-        duty.days[day] = opened = OpenDay(day, duty.policies.deadlines(day))
+        limits = duty.policies.deadlines(day)
+        duty.days[day] = opened = OpenDay(day, limits, reminded=limits.remind_at < limits.opens)
         for district in duty.roster:
             yield from review(duty, opened, district, opened.deadlines.opens)
         day += ONE_DAY
@@ -47,38 +48,25 @@ def review_day(duty: DutyState, day: date, at: datetime) -> Iterator[Transition]
 
 def review(duty: DutyState, day: OpenDay, district: District, at: datetime) -> Iterator[Transition]:
     """What the district owes on the day now; the change is stamped `at`."""
-    if district.closed_at is not None and district.closed_at < day.deadlines.opens:
-        return  # not on the boards of later days
     known = day.entries.get(district.code)
+    if known is None and district.closed_at is not None and district.closed_at < day.deadlines.opens:
+        return  # not on the boards of later days
     reason, tenure_id = _excuse(duty, day, district, known)
     after = _status(day, known, reason)
-    before = known.status if known else None
-    if known and (before, known.reason, known.tenure_id) == (after, reason, tenure_id):
+    if known is not None and (known.status, known.reason, known.tenure_id) == (after, reason, tenure_id):
         return
-    entry = day.entry(district.code)
+    entry = day.entries.setdefault(district.code, Entry())
     entry.reason, entry.tenure_id = reason, tenure_id
-    yield from settle(day, district.code, entry, before, after, at)
+    yield settle(day, district.code, entry, after, at)
 
 
 def settle(
-    day: OpenDay,
-    code: str,
-    entry: Entry,
-    before: Status | None,
-    after: Status,
-    at: datetime,
-    evidence: str | None = None,
-) -> Iterator[Transition]:
-    """Give an entry its status since `at`, and remember since when the report was owed, and until when."""
-    entry.status = after
-    if after is Status.PENDING:
-        if before is not Status.PENDING:
-            entry.pending_since, entry.settled_at = at, None
-    elif before in {Status.PENDING, Status.MISSED, Status.UNKNOWN}:
-        entry.settled_at = at
-    if after in {Status.ON_TIME, Status.IN_GRACE}:
-        entry.missed = False
-    yield StatusChanged(day.day, code, before, after, entry.tenure_id, at, evidence)
+    day: OpenDay, code: str, entry: Entry, after: Status, at: datetime, evidence: str | None = None
+) -> StatusChanged:
+    """Give an entry its status since `at`."""
+    before = entry.status if entry.history else None
+    entry.history.append(Change(at, after, entry.tenure_id, evidence))
+    return StatusChanged(day.day, code, before, after, entry.tenure_id, at, evidence)
 
 
 def _excuse(duty: DutyState, day: OpenDay, district: District, entry: Entry | None) -> tuple[Reason | None, str | None]:
@@ -91,13 +79,14 @@ def _excuse(duty: DutyState, day: OpenDay, district: District, entry: Entry | No
         if holder is None:
             return (Reason.EXCEPTION if district.code in day.exceptions else Reason.VACANCY), None
         tenure = holder
-    if district.code in day.exceptions or district.closed_at is not None:
+    closed_on = None if district.closed_at is None else duty.policies.today(district.closed_at)
+    if district.code in day.exceptions or (closed_on is not None and closed_on <= day.day):
         return Reason.EXCEPTION, tenure.tenure_id
     if not duty.policies.owes(day.day, tenure.logged_at):
         return Reason.VACANCY, tenure.tenure_id
     if tenure.on_leave(day.day):
         return Reason.LEAVE, tenure.tenure_id
-    return (Reason.HOLIDAY if day.day in duty.holidays else None), tenure.tenure_id
+    return (Reason.HOLIDAY if duty.is_holiday(day.day) else None), tenure.tenure_id
 
 
 def _status(day: OpenDay, entry: Entry | None, reason: Reason | None) -> Status:

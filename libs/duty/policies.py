@@ -46,7 +46,7 @@ class Policies:
             day -= timedelta(days=1)
         return day
 
-    def examine(self, data: PolicyAdopted, at: datetime) -> Outcome:
+    def examine(self, data: PolicyAdopted, at: datetime, opened: date | None) -> Outcome:
         if not self.adopted:
             return Outcome.APPLIED
         latest = self.adopted[-1].policy
@@ -54,12 +54,17 @@ class Policies:
             return Outcome.DUPLICATE if data == latest else Outcome.OLD_VERSION
         if data.version < latest.version:
             return Outcome.OLD_VERSION
-        return Outcome.APPLIED if deadlines(data.effective_from, data).opens > at else Outcome.RETROACTIVE
+        in_time = self._first_day(data, at, opened) == data.effective_from
+        return Outcome.APPLIED if in_time else Outcome.RETROACTIVE
 
-    def adopt(self, data: PolicyAdopted, at: datetime) -> None:
-        """The first policy rules from any day it names; a later one only from a day that has not begun."""
-        first_day = data.effective_from
-        if self.adopted:
-            begun = max(self.today(at), at.astimezone(ZoneInfo(data.tz)).date())
-            first_day = max(first_day, begun + timedelta(days=1))
-        self.adopted.append(Adopted(data, first_day, at))
+    def adopt(self, data: PolicyAdopted, at: datetime, opened: date | None) -> None:
+        self.adopted.append(Adopted(data, self._first_day(data, at, opened), at))
+
+    def _first_day(self, data: PolicyAdopted, at: datetime, opened: date | None) -> date:
+        """The first policy rules from any day it names; a later one only from a day that has not begun, by the calendar
+        of either time zone and in the stream, where `opened` is the last one.
+        """
+        if not self.adopted:
+            return data.effective_from
+        begun = max(self.today(at), at.astimezone(ZoneInfo(data.tz)).date(), opened or date.min)
+        return max(data.effective_from, begun + timedelta(days=1))

@@ -26,10 +26,17 @@ class Tenure:
     since: date
     logged_at: datetime
     until: date | None = None
+    relieved_at: datetime | None = None
+    """When `until` was logged."""
     leaves: list[Leave] = field(default_factory=list)
 
     def holds(self, day: date) -> bool:
         return self.since <= day and (self.until is None or day < self.until)
+
+    def held(self, day: date, known_by: datetime) -> bool:
+        """Whether he holds `day` by what was logged before `known_by`."""
+        relieved = self.relieved_at is not None and self.relieved_at < known_by
+        return self.logged_at < known_by and (self.holds(day) if relieved else self.since <= day)
 
     def on_leave(self, day: date) -> bool:
         return any(leave.first <= day <= leave.last for leave in self.leaves)
@@ -57,6 +64,13 @@ class District:
 
     def holder(self, day: date) -> Tenure | None:
         return next((tenure for tenure in self.tenures if tenure.holds(day)), None)
+
+    def accountable(self, day: date, known_by: datetime) -> Tenure | None:
+        """Whose report of `day` is accepted: the holder by what was logged before `known_by`, when the day was judged.
+
+        If there was none, nobody owed it, and it is today's holder by the whole roster.
+        """
+        return next((tenure for tenure in self.tenures if tenure.held(day, known_by)), None) or self.holder(day)
 
 
 @dataclass(slots=True)
@@ -94,15 +108,16 @@ class Roster:
         return self._open(data.district) or Outcome.APPLIED
 
     def examine_appointed(self, data: PresidentAppointed) -> Outcome:
-        if refused := self._open(data.district):
-            return refused
         known = self.tenure(data.tenure_id)
         if known is not None:
             district, tenure = known
             same = (district.code, tenure.person_id, tenure.since) == (data.district, data.person_id, data.since)
             return Outcome.DUPLICATE if same else Outcome.CONFLICT
+        if refused := self._open(data.district):
+            return refused
         for tenure in self.districts[data.district].tenures:
-            if tenure.until is None or tenure.until > data.since:
+            # A tenure that was taken back, until == since, holds nothing.
+            if tenure.until is None or tenure.until > max(tenure.since, data.since):
                 return Outcome.SECOND_HOLDER
         return Outcome.APPLIED
 
@@ -143,10 +158,10 @@ class Roster:
             Tenure(data.tenure_id, data.person_id, data.name, data.kind, data.since, logged_at=at)
         )
 
-    def relieve(self, data: PresidentRelieved) -> None:
+    def relieve(self, data: PresidentRelieved, at: datetime) -> None:
         tenure = self._tenure_of(data.district, data.tenure_id)
         assert tenure is not None  # noqa: S101 -- examine_relieved has looked
-        tenure.until = data.until
+        tenure.until, tenure.relieved_at = data.until, at
 
     def grant(self, data: LeaveGranted) -> None:
         tenure = self._tenure_of(data.district, data.tenure_id)

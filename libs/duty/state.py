@@ -9,17 +9,34 @@ from libs.duty.roster import Roster
 
 
 @dataclass(slots=True)
+class Holiday:
+    """What has been said of a day as a holiday of the state."""
+
+    name: str | None
+    """None when it is revoked."""
+    events: list[str]
+    """The ids of its declarations and revocations: one that is repeated says nothing new."""
+
+
+@dataclass(slots=True)
 class DutyState:
     """Policies, roster, holidays, and the days that can still change."""
 
     state: str
     policies: Policies = field(default_factory=Policies)
     roster: Roster = field(default_factory=Roster)
-    holidays: dict[date, str] = field(default_factory=dict)
+    holidays: dict[date, Holiday] = field(default_factory=dict)
     days: dict[date, OpenDay] = field(default_factory=dict)
     """In order, without gaps, from the oldest one that is not yet forgotten to the last one that has begun."""
     clock: datetime | None = None
     """The highest clock.reached."""
+
+    def is_holiday(self, day: date) -> bool:
+        return day in self.holidays and self.holidays[day].name is not None
+
+    def last_day(self) -> date | None:
+        """The last day that has begun."""
+        return next(reversed(self.days), None)
 
     def forgotten(self, day: date) -> bool:
         """Whether `day` has been let go of: locked for good."""

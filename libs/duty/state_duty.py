@@ -7,7 +7,7 @@ transitions with the same timestamps.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
 
@@ -17,7 +17,7 @@ from libs.duty import judge, owed
 from libs.duty.days import OpenDay, ReportSeen
 from libs.duty.examine import examine
 from libs.duty.outcomes import EFFECTS, Effect, Outcome
-from libs.duty.state import DutyState
+from libs.duty.state import DutyState, Holiday
 from libs.duty.transitions import Reason, ReportKept, Status, Transition
 from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
 from libs.events.clock import ClockReached
@@ -57,6 +57,8 @@ class Step:
 
     outcome: Outcome
     transitions: tuple[Transition, ...] = ()
+    days: Mapping[date, OpenDay] = field(default_factory=dict, compare=False)
+    """Each day that a transition names, as it now stands: also one that the event let go of."""
 
 
 @dataclass(slots=True)
@@ -70,34 +72,35 @@ class StateDuty(DutyState):
     def evolve(self, recorded: Recorded) -> Step:
         """Fold one event. An event folded again is a duplicate and changes no number."""
         event = recorded.event
+        if isinstance(event.data, ClockReached) and event.data.at > recorded.appended_at + CLOCK_TOLERANCE:
+            return Step(Outcome.CLOCK_AHEAD)
         transitions = list(owed.open_days(self, event.time))
         outcome = examine(self, event)
         match event.data:
-            case ReportFiled() | ReportCorrected() as data:
-                transitions += self._fold_report(event, data, outcome)
-            case ClockReached(at=at):
-                if at > recorded.appended_at + CLOCK_TOLERANCE:
-                    outcome = Outcome.CLOCK_AHEAD
-                elif self.clock is None or at > self.clock:
-                    transitions += judge.reach(self, at)
-            case _ if EFFECTS[outcome] is Effect.APPLIED:
-                transitions += self._fold_roster(event)
-            case _:
+            case ReportFiled() | ReportCorrected() if outcome in {Outcome.DUPLICATE, Outcome.CONFLICT}:
+                transitions += self._fold_repeat(event, outcome)
+            case _ if EFFECTS[outcome] is Effect.IGNORED:
                 pass
-        return Step(outcome, tuple(transitions))
+            case ReportFiled() | ReportCorrected() as data:
+                transitions.append(self._fold_report(event, data, outcome))
+            case _:
+                transitions += self._apply(event)
+        days = {each.day: self.days[each.day] for each in transitions}
+        judge.forget(self)
+        return Step(outcome, tuple(transitions), days)
 
-    def hold(self, key: str) -> tuple[Transition, ...]:
-        """A record about the district (or state) `key` cannot be read: its open days are unknown, nobody is accused."""
-        transitions: list[Transition] = []
+    def hold(self, key: str, at: datetime | None = None) -> tuple[Transition, ...]:
+        """A record about the district (or state) `key` cannot be read: its open days are unknown, nobody is accused.
+
+        at: when the log took the record. It may be the first one of its day.
+        """
+        transitions: list[Transition] = list(owed.open_days(self, at)) if at is not None else []
         for day in self.days.values():
             for code, entry in day.entries.items():
                 if key in {code, self.state} and not day.closed and entry.report_id is None:
                     entry.held = True
                     if entry.status is Status.PENDING:
-                        entry.status = Status.UNKNOWN
-                        transitions += owed.settle(
-                            day, code, entry, Status.PENDING, Status.UNKNOWN, day.deadlines.opens
-                        )
+                        transitions.append(owed.settle(day, code, entry, Status.UNKNOWN, day.deadlines.opens))
         return tuple(transitions)
 
     def next_due(self) -> datetime | None:
@@ -115,27 +118,18 @@ class StateDuty(DutyState):
                 pass
         return preview
 
-    def _fold_report(self, event: Event, data: ReportFiled | ReportCorrected, outcome: Outcome) -> Iterator[Transition]:
-        if outcome in {Outcome.DUPLICATE, Outcome.CONFLICT}:
-            yield from self._fold_repeat(event, outcome)
-            return
-        if EFFECTS[outcome] is Effect.IGNORED:
-            return
+    def _fold_report(self, event: Event, data: ReportFiled | ReportCorrected, outcome: Outcome) -> Transition:
         day = self.days[data.day]
         entry = day.entry(data.district)
         day.reports[event.id] = ReportSeen(data.district, event.body_hash())
         if entry.report_id is None:
             entry.report_id = entry.version_id = event.id
-            entry.received_at, entry.tenure_id = event.time, data.tenure_id
-            if entry.status is not Status.EXCUSED:
-                after = day.status_of(event.time)
-                yield from owed.settle(day, data.district, entry, entry.status, after, event.time, event.id)
-                return
+            entry.tenure_id = data.tenure_id
         elif outcome is Outcome.APPLIED:
             entry.version_id = event.id
         else:
             entry.supplements.append(event.id)
-        yield ReportKept(data.day, data.district, event.id)
+        return self._received(day, data.district, event)
 
     def _fold_repeat(self, event: Event, outcome: Outcome) -> Iterator[Transition]:
         """A known id again: of two copies the earlier received_at counts; another body changes nothing but a count."""
@@ -145,18 +139,23 @@ class StateDuty(DutyState):
         if outcome is Outcome.CONFLICT:
             entry.conflicts += 1
             yield ReportKept(day.day, code, event.id)
-        elif entry.report_id == event.id and entry.received_at is not None and event.time < entry.received_at:
+        elif entry.received_at is not None and event.time < entry.received_at:
+            yield self._received(day, code, event)
+
+    def _received(self, day: OpenDay, code: str, event: Event) -> Transition:
+        """The status comes from what was received first, which need not be what the log took first."""
+        entry = day.entries[code]
+        if entry.received_at is None or event.time < entry.received_at:
             entry.received_at = event.time
             if entry.status is not Status.EXCUSED:
-                entry.settled_at = event.time
-                after = day.status_of(event.time)
-                yield from owed.settle(day, code, entry, entry.status, after, event.time, event.id)
+                return owed.settle(day, code, entry, day.status_of(event.time), event.time, event.id)
+        return ReportKept(day.day, code, event.id)
 
-    def _fold_roster(self, event: Event) -> Iterator[Transition]:
+    def _apply(self, event: Event) -> Iterator[Transition]:
         at = event.time
         match event.data:
             case PolicyAdopted() as data:
-                self.policies.adopt(data, at)
+                self.policies.adopt(data, at, self.last_day())
                 yield from owed.open_days(self, at)
             case DistrictAdded() as data:
                 self.roster.add(data)
@@ -168,28 +167,35 @@ class StateDuty(DutyState):
                 self.roster.appoint(data, at)
                 yield from owed.review_district(self, data.district, at)
             case PresidentRelieved() as data:
-                self.roster.relieve(data)
+                self.roster.relieve(data, at)
                 yield from owed.review_district(self, data.district, at)
             case LeaveGranted() as data:
                 self.roster.grant(data)
                 yield from owed.review_district(self, data.district, at)
             case HolidayDeclared(day=day, name=name):
-                self.holidays[day] = name
+                self._note_holiday(day, name, event.id)
                 yield from owed.review_day(self, day, at)
             case HolidayRevoked(day=day):
-                del self.holidays[day]
+                self._note_holiday(day, None, event.id)
                 yield from owed.review_day(self, day, at)
             case DayExcused() as data:
-                yield from self._except(event, data)
+                yield self._except(event, data)
+            case ClockReached(at=reached):
+                yield from judge.reach(self, reached)
             case _:  # a review changes no duty
                 pass
 
-    def _except(self, event: Event, data: DayExcused) -> Iterator[Transition]:
+    def _note_holiday(self, day: date, name: str | None, event_id: str) -> None:
+        known = self.holidays.setdefault(day, Holiday(None, []))
+        known.name = name
+        known.events.append(event_id)
+
+    def _except(self, event: Event, data: DayExcused) -> Transition:
         day = self.days[data.day]
         day.exceptions[data.district] = event.id
         entry = day.entry(data.district)
         entry.reason = Reason.EXCEPTION
-        yield from owed.settle(day, data.district, entry, entry.status, Status.EXCUSED, event.time, event.id)
+        return owed.settle(day, data.district, entry, Status.EXCUSED, event.time, event.id)
 
     # -- snapshots ------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,9 @@ moved. An unknown type is skipped and counted; an unknown version of a known typ
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Never, Protocol
 
 from libs.events.codec import InvalidEvent, UnknownType, UnknownVersion, decode
@@ -33,11 +34,12 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A record that gives no event. `key` is the district or state it is about."""
+    """A record that gives no event. `key` is the district or state it is about; `appended_at` is the log's clock."""
 
     stream: str
     offset: int
     key: str
+    appended_at: datetime
 
 
 Item = Recorded | Unreadable
@@ -92,22 +94,46 @@ async def consume(
 
     Raises LogMismatch, ReadStopped, Unavailable, and whatever the sink raises.
     """
-    identity = await log.identity()
+    decoder = _Decoder(name, await log.identity(), metrics, dead_letters)
     for stream in positions.streams:
-        positions.move(stream, await _first_offset(log, stream, await sink.checkpoint(stream), identity))
-    faults = FaultLimit()
+        positions.move(stream, await _first_offset(log, stream, await sink.checkpoint(stream), decoder.log))
     async with log.reader({stream: positions[stream] for stream in positions.streams}) as reader:
         while True:
             polled = await reader.poll(max_records=max_records, timeout=POLL_SECONDS)
             for stream, records in polled.items():
-                batch = await _decoded(
-                    name, stream, records, positions[stream], identity, faults, metrics, dead_letters
-                )
+                batch = await decoder.batch(stream, positions[stream], records)
                 await sink.fold(batch)
                 positions.move(stream, batch.checkpoint.offset + 1)
                 metrics.consumer_position.labels(consumer=name, stream=stream).set(positions[stream])
                 metrics.consumer_last_progress_timestamp.labels(consumer=name, stream=stream).set(time.time())
             await sink.rest()
+
+
+async def replay(
+    name: str,
+    log: EventLog,
+    ends: Mapping[str, int],
+    sink: Sink,
+    *,
+    metrics: Metrics,
+    dead_letters: DeadLetters | None = None,
+    progress: Callable[[int], None] = lambda _count: None,
+    max_records: int = 1000,
+) -> None:
+    """Feed `sink` from its checkpoint up to the offset `ends[stream]` of each stream, one after another, and return.
+
+    `progress` hears how many records have just been folded. Raises as `consume` does.
+    """
+    decoder = _Decoder(name, await log.identity(), metrics, dead_letters)
+    for stream, end in ends.items():
+        position = await _first_offset(log, stream, await sink.checkpoint(stream), decoder.log)
+        while position < end:
+            records = await log.read(stream, position, max_records=min(max_records, end - position))
+            if not records:
+                raise ReadStopped(f"{stream}: nothing at offset {position}, though the log ended at {end}")
+            await sink.fold(await decoder.batch(stream, position, records))
+            position += len(records)
+            progress(len(records))
 
 
 async def _first_offset(log: EventLog, stream: str, checkpoint: Checkpoint | None, identity: str) -> int:
@@ -134,35 +160,40 @@ async def _first_offset(log: EventLog, stream: str, checkpoint: Checkpoint | Non
     return checkpoint.offset + 1
 
 
-async def _decoded(
-    name: str,
-    stream: str,
-    records: Sequence[Record],
-    expected: int,
-    identity: str,
-    faults: FaultLimit,
-    metrics: Metrics,
-    dead_letters: DeadLetters | None,
-) -> Batch:
-    items: list[Item] = []
-    for offset, record in enumerate(records, expected):
-        if record.offset != offset:
-            raise ReadStopped(f"{stream}: offset {record.offset} came where {offset} was expected: the log has a gap")
-        unreadable = False
-        try:
-            event = decode(record.headers, record.value)
-        except UnknownType:
-            metrics.events_skipped.labels(consumer=name, reason="unknown-type").inc()
-        except UnknownVersion as error:
-            raise ReadStopped(f"{stream}: offset {offset}: {error}") from None
-        except InvalidEvent as error:
-            unreadable = True
-            metrics.events_skipped.labels(consumer=name, reason="unreadable").inc()
-            if dead_letters is not None:
-                await dead_letters.record(record, str(error))
-            items.append(Unreadable(stream, offset, record.key))
-        else:
-            items.append(Recorded(event, stream, offset, record.appended_at))
-        faults.count(unreadable=unreadable)
-    metrics.events_consumed.labels(consumer=name, stream_kind=stream.rsplit(".", 1)[-1]).inc(len(items))
-    return Batch(stream, items, Checkpoint(records[-1].offset, event_id(records[-1]), identity))
+class _Decoder:
+    """Makes batches of records, for one reader of the log with the identity `log`."""
+
+    def __init__(self, name: str, log: str, metrics: Metrics, dead_letters: DeadLetters | None) -> None:
+        self.log = log
+        self._name = name
+        self._metrics = metrics
+        self._dead_letters = dead_letters
+        self._faults = FaultLimit()
+
+    async def batch(self, stream: str, expected: int, records: Sequence[Record]) -> Batch:
+        """Consecutive records, the first of them at the offset `expected`. Raises ReadStopped and Unavailable."""
+        items: list[Item] = []
+        for offset, record in enumerate(records, expected):
+            if record.offset != offset:
+                raise ReadStopped(
+                    f"{stream}: offset {record.offset} came where {offset} was expected: the log has a gap"
+                )
+            unreadable = False
+            try:
+                event = decode(record.headers, record.value)
+            except UnknownType:
+                self._metrics.events_skipped.labels(consumer=self._name, reason="unknown-type").inc()
+            except UnknownVersion as error:
+                raise ReadStopped(f"{stream}: offset {offset}: {error}") from None
+            except InvalidEvent as error:
+                unreadable = True
+                self._metrics.events_skipped.labels(consumer=self._name, reason="unreadable").inc()
+                if self._dead_letters is not None:
+                    await self._dead_letters.record(record, str(error))
+                items.append(Unreadable(stream, offset, record.key, record.appended_at))
+            else:
+                items.append(Recorded(event, stream, offset, record.appended_at))
+            self._faults.count(unreadable=unreadable)
+        kind = stream.rsplit(".", 1)[-1]
+        self._metrics.events_consumed.labels(consumer=self._name, stream_kind=kind).inc(len(items))
+        return Batch(stream, items, Checkpoint(records[-1].offset, event_id(records[-1]), self.log))

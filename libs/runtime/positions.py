@@ -9,7 +9,7 @@ from itertools import count
 from libs.runtime.log import EventLog
 
 STALLED_SECONDS = 30.0
-"""Behind the end of a stream for so long without a step: not ready (guarantee 9)."""
+"""Seen behind the end of a stream for so long without a step: not ready (guarantee 9)."""
 
 
 class Positions:
@@ -18,7 +18,8 @@ class Positions:
     def __init__(self, streams: Iterable[str], *, now: Callable[[], float] = time.monotonic) -> None:
         self._next = dict.fromkeys(streams, 0)
         self._now = now
-        self._moved_at = dict.fromkeys(self._next, now())
+        self._behind: dict[str, tuple[int, float]] = {}
+        """Where `lag` has found a stream that is behind its end, and when it first found it there."""
         self._waiting: dict[str, list[tuple[int, int, asyncio.Future[None]]]] = {stream: [] for stream in self._next}
         self._order = count()
         self._caught_up = False
@@ -36,7 +37,6 @@ class Positions:
     def move(self, stream: str, to: int) -> None:
         """The next offset is `to`: all before it is folded."""
         self._next[stream] = to
-        self._moved_at[stream] = self._now()
         waiting = self._waiting[stream]
         while waiting and waiting[0][0] < to:
             future = heapq.heappop(waiting)[2]
@@ -60,5 +60,11 @@ class Positions:
                 left = sum(ends[stream] - self._next[stream] for stream in behind)
                 return f"still reading: {left} events to go in {len(behind)} streams"
             self._caught_up = True
-        stalled = [stream for stream in behind if self._now() - self._moved_at[stream] > STALLED_SECONDS]
+        now = self._now()
+        before = self._behind
+        self._behind = {stream: (self._next[stream], now) for stream in behind}
+        for stream in behind:
+            if stream in before and before[stream][0] == self._next[stream]:
+                self._behind[stream] = before[stream]
+        stalled = [stream for stream, (_, since) in self._behind.items() if now - since > STALLED_SECONDS]
         return f"no progress in {', '.join(stalled)}" if stalled else None

@@ -12,6 +12,7 @@ from libs.runtime.consumer import Unreadable
 from libs.runtime.store import Document, DocumentStore, Json
 
 Body = Mapping[str, Json]
+MakeBody = Callable[[], Body]
 Snapshot = TypeVar("Snapshot")
 
 
@@ -19,26 +20,34 @@ class Documents:
     """The documents of one batch, in memory. Knows which of them already hold the event being folded."""
 
     def __init__(self, loaded: Mapping[str, Document]) -> None:
-        self._known = dict(loaded)
+        self._versions = {document.id: document.version for document in loaded.values()}
+        self._bodies: dict[str, Body | MakeBody] = {document.id: document.body for document in loaded.values()}
         self._touched: dict[str, None] = {}
         self.offset = 0
         """Of the event being folded; set by the projector."""
 
     def get(self, document_id: str) -> Body | None:
         """The body as it stands, if the document was named by `keys` or put earlier in the batch, and exists."""
-        known = self._known.get(document_id)
-        return known.body if known else None
+        body = self._bodies.get(document_id)
+        return body() if callable(body) else body
 
-    def put(self, document_id: str, body: Body) -> None:
-        """Replace the document; nothing happens when it already holds this event or a later one (guarantee 4)."""
-        known = self._known.get(document_id)
-        if known is None or known.version < self.offset or document_id in self._touched:
-            self._known[document_id] = Document(document_id, self.offset, body)
+    def put(self, document_id: str, body: Body | MakeBody) -> None:
+        """Replace the document; nothing happens when it already holds this event or a later one (guarantee 4).
+
+        A function is called when the batch is written, so that a large document is made once, however many events of
+        the batch touch it. What it makes may change only by events that put the document again.
+        """
+        if document_id in self._touched or self._versions.get(document_id, -1) < self.offset:
+            self._versions[document_id], self._bodies[document_id] = self.offset, body
             self._touched[document_id] = None
 
     def touched(self) -> list[Document]:
         """Each changed document once, in the order of first touch."""
-        return [self._known[document_id] for document_id in self._touched]
+        bodies = {document_id: self._bodies[document_id] for document_id in self._touched}
+        return [
+            Document(document_id, self._versions[document_id], body() if callable(body) else body)
+            for document_id, body in bodies.items()
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,39 +1,103 @@
 """From streams to documents: loads what a batch needs, folds in memory, writes each touched document once, then, about
 once a second, the snapshot (guarantee 4). One projector runs one projection over the streams of all its states.
+
+In the store, the documents stand in the collection that the pointer names, the snapshots in `<collection>.snapshots`.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic
 
-from libs.events.envelope import Recorded
+from libs.events.envelope import Recorded, format_instant
 from libs.events.streams import state_of
 from libs.runtime.consumer import Batch, Checkpoint
 from libs.runtime.errors import StartRefused
-from libs.runtime.projection import Documents, Projection, Snapshot
+from libs.runtime.projection import Body, Documents, Projection, Snapshot
 from libs.runtime.store import Document, DocumentStore
 
-SNAPSHOTS = "snapshots"
 POINTERS = "pointers"
 SNAPSHOT_SECONDS = 1.0
+SNAPSHOT_SHARE = 0.05
+"""Of a projector's time, at most so much goes into snapshots: replaying faster than life, it keeps them less often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Which of a projection's collections is live. `version` is that of the projection."""
+
+    version: int
+    generation: int
+    collection: str
+
+
+async def live(store: DocumentStore, projection: Projection[Snapshot]) -> Pointer | None:
+    """What the pointer document says, whatever the projection's version; None before the first start."""
+    found = await store.get(POINTERS, projection.name)
+    if found is None:
+        return None
+    version = found.body["projection_version"]
+    assert isinstance(version, int)  # noqa: S101 -- written by point_to
+    return Pointer(version, found.version, str(found.body["collection"]))
+
+
+async def point_to(store: DocumentStore, projection: Projection[Snapshot], generation: int) -> bool:
+    """Make the collection of this generation the live one. False: another process has come before."""
+    body: Body = {"projection_version": projection.version, "collection": collection_name(projection, generation)}
+    return (await store.put(POINTERS, [Document(projection.name, generation, body)]))[0]
 
 
 async def live_collection(store: DocumentStore, projection: Projection[Snapshot]) -> str:
-    """The collection that readers see: the pointer document names it; without one, the first."""
-    pointer = await store.get(POINTERS, projection.name)
+    """The collection that readers see: the pointer document names it; without one, the first. Raises StartRefused."""
+    pointer = await live(store, projection)
     if pointer is None:
         return collection_name(projection, 0)
-    if pointer.body["projection_version"] != projection.version:
+    if pointer.version != projection.version:
         raise StartRefused(
-            f"the store holds {projection.name} in version {pointer.body['projection_version']}, this program makes"
-            f" version {projection.version}: run `rozana rebuild {projection.name}`"
+            f"the store holds {projection.name} in version {pointer.version}, this program makes version"
+            f" {projection.version}: run `rozana rebuild {projection.name}`"
         )
-    return str(pointer.body["collection"])
+    return pointer.collection
+
+
+async def open_collection(store: DocumentStore, projection: Projection[Snapshot]) -> str:
+    """The live collection, for its writer: makes the pointer document at the first start. Raises StartRefused."""
+    if await live(store, projection) is None:
+        await point_to(store, projection, 0)
+    return await live_collection(store, projection)
 
 
 def collection_name(projection: Projection[Snapshot], generation: int) -> str:
     return f"{projection.name}.v{projection.version}.{generation}"
+
+
+def snapshots_of(collection: str) -> str:
+    """The collection with its snapshots: of each stream one document, and a small one that says how far it is."""
+    return f"{collection}.snapshots"
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """How far documents are folded: the last event, and when it was received (None: it could not be read)."""
+
+    offset: int
+    event_time: str | None
+
+
+async def as_of(store: DocumentStore, collection: str, streams: Iterable[str]) -> Mapping[str, AsOf]:
+    """By stream, how far a collection is at least; without the streams of which nothing is folded.
+
+    Ask before reading the documents: they then hold all that is promised here.
+    """
+    found = await store.get_many(snapshots_of(collection), [_as_of_id(stream) for stream in streams])
+    return {
+        str(each.body["stream"]): AsOf(each.version, None if (time := each.body["event_time"]) is None else str(time))
+        for each in found.values()
+    }
+
+
+def _as_of_id(stream: str) -> str:
+    return f"{stream}/as_of"
 
 
 @dataclass(slots=True)
@@ -44,7 +108,8 @@ class _Folded(Generic[Snapshot]):
     checkpoint: Checkpoint | None
     event_time: str | None
     stored: Checkpoint | None
-    stored_at: float = float("-inf")
+    due: float = float("-inf")
+    """When it may be stored again, by the projector's `now`."""
 
 
 class Projector(Generic[Snapshot]):
@@ -65,7 +130,7 @@ class Projector(Generic[Snapshot]):
         self._streams: dict[str, _Folded[Snapshot]] = {}
 
     async def checkpoint(self, stream: str) -> Checkpoint | None:
-        found = await self._store.get(SNAPSHOTS, snapshot_id(self._collection, stream))
+        found = await self._store.get(snapshots_of(self._collection), stream)
         if found is None:
             folded = _Folded(self._projection.initial(state_of(stream) or ""), None, None, None)
         else:
@@ -80,31 +145,32 @@ class Projector(Generic[Snapshot]):
 
     async def fold(self, batch: Batch) -> None:
         projection, folded = self._projection, self._streams[batch.stream]
-        wanted = [
+        wanted = {
             key
             for item in batch.items
             if isinstance(item, Recorded) and type(item.event.data) in projection.handles
             for key in projection.keys(item)
-        ]
-        documents = Documents(
-            await self._store.get_many(self._collection, list(dict.fromkeys(wanted))) if wanted else {}
-        )
+        }
+        documents = Documents(await self._store.get_many(self._collection, sorted(wanted)) if wanted else {})
+        last: Recorded | None = None
         for item in batch.items:
             documents.offset = item.offset
             if not isinstance(item, Recorded):
                 projection.hold(folded.snapshot, documents, item)
                 continue
-            folded.event_time = item.event.time.isoformat()
+            last = item
             if type(item.event.data) in projection.handles:
                 projection.evolve(folded.snapshot, documents, item)
         if touched := documents.touched():
             await self._store.put(self._collection, touched)
+        if last is not None:
+            folded.event_time = format_instant(last.event.time)
         folded.checkpoint = batch.checkpoint
 
     async def rest(self) -> None:
         """Keep the snapshots that have moved, each at most once in SNAPSHOT_SECONDS."""
         for stream, folded in self._streams.items():
-            if folded.checkpoint != folded.stored and self._now() - folded.stored_at >= SNAPSHOT_SECONDS:
+            if folded.checkpoint != folded.stored and self._now() >= folded.due:
                 await self._keep(stream, folded)
 
     async def keep(self) -> None:
@@ -116,15 +182,18 @@ class Projector(Generic[Snapshot]):
     async def _keep(self, stream: str, folded: _Folded[Snapshot]) -> None:
         at = folded.checkpoint
         assert at is not None  # noqa: S101 -- it differs from the stored one, and never goes back to None
-        body = {
+        started = self._now()
+        body: Body = {
             "event_id": at.event_id,
             "log": at.log,
             "event_time": folded.event_time,
             "snapshot": self._projection.dump(folded.snapshot),
         }
-        await self._store.put(SNAPSHOTS, [Document(snapshot_id(self._collection, stream), at.offset, body)])
-        folded.stored, folded.stored_at = at, self._now()
-
-
-def snapshot_id(collection: str, stream: str) -> str:
-    return f"{collection}/{stream}"
+        reached: Body = {"stream": stream, "event_time": folded.event_time}
+        await self._store.put(
+            snapshots_of(self._collection),
+            [Document(stream, at.offset, body), Document(_as_of_id(stream), at.offset, reached)],
+        )
+        seconds = self._now() - started
+        folded.stored = at
+        folded.due = started + max(SNAPSHOT_SECONDS, seconds * len(self._streams) / SNAPSHOT_SHARE)

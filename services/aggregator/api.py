@@ -1,0 +1,99 @@
+"""What offices ask: which states, how a day stands, what a report says, and what is happening.
+
+Every answer says as of which event it is right: all events up to that offset are in it.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from libs.events.streams import stream_name
+from libs.events.values import Day
+from libs.runtime.auth import contains
+from libs.runtime.http import Authenticated, require
+from libs.runtime.log import EventLog
+from libs.runtime.positions import Positions
+from libs.runtime.problems import FieldError, Problem
+from services.aggregator.changes import changes
+from services.aggregator.reading import Reading
+
+STATES = "GET /v1/states"
+DAY = "GET /v1/states/{state}/days/{day}"
+REPORT = "GET /v1/reports/{id}"
+CHANGES = "GET /v1/states/{state}/changes"
+
+LastSeen = Annotated[int | None, Query(ge=-1, description="the offset of the last event already seen; -1: none")]
+LastEventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=-1)]
+
+
+def routes(reading: Reading, log: EventLog, positions: Positions, states: Sequence[str]) -> APIRouter:
+    """`positions` are those of state_days: what lies before them, the store holds."""
+    router = APIRouter(tags=["aggregator"])
+
+    @router.get("/v1/states")
+    async def list_states(principal: Authenticated) -> JSONResponse:
+        """The states of one's scope that have a policy: today there, and how far their clocks are."""
+        require(principal, STATES)
+        mine = [state for state in sorted(states) if contains(principal.scope, state)]
+        return JSONResponse({"items": await reading.states(mine), "next": None})
+
+    @router.get("/v1/states/{state}/days/{day}")
+    async def show_day(state: str, day: Day, principal: Authenticated) -> JSONResponse:
+        """The board of a state's day, as soon as its civil date has begun there."""
+        require(principal, DAY, state)
+        return _found(await reading.day(state, day) if state in states else None)
+
+    @router.get("/v1/reports/{id}")
+    async def show_report(report_id: Annotated[UUID, Path(alias="id")], principal: Authenticated) -> JSONResponse:
+        """A report, its versions, its reviews, and what it is on its day."""
+        require(principal, REPORT)
+        own = principal.scope.partition(".")[0]
+        found = await reading.report([state for state in states if contains(own, state)], str(report_id))
+        if found is not None:
+            require(principal, REPORT, str(found["district"]))
+        return _found(found)
+
+    async def start(
+        state: str,
+        principal: Authenticated,
+        after: LastSeen = None,
+        last_event_id: LastEventId = None,
+    ) -> int:
+        """The first offset to send. What must be refused is refused here: behind this the answer has begun."""
+        require(principal, CHANGES, state)
+        if state not in states:
+            raise _nothing()
+        end = await log.end(stream_name("reports", state))
+        seen = after if last_event_id is None else last_event_id
+        if seen is not None and seen >= end:
+            raise Problem(422, "there is no such event", [FieldError("", "lies behind the end of the stream")])
+        return end if seen is None else seen + 1
+
+    @router.get("/v1/states/{state}/changes", response_class=EventSourceResponse)
+    async def follow(
+        request: Request, state: str, offset: Annotated[int, Depends(start)]
+    ) -> AsyncIterator[ServerSentEvent]:
+        """Every event of the state's reports stream, as server-sent events with the offset as id.
+
+        They begin behind `Last-Event-ID`, or else behind `after`, or else now. A comment is sent every 15 seconds.
+        """
+        stream = stream_name("reports", state)
+        async for event in changes(log, positions, stream, offset, request.app.state.stopping):
+            yield event
+
+    return router
+
+
+def _found(answer: dict[str, object] | None) -> JSONResponse:
+    if answer is None:
+        raise _nothing()
+    return JSONResponse(answer)
+
+
+def _nothing() -> Problem:
+    return Problem(404, "there is no such resource here")

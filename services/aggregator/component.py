@@ -1,0 +1,54 @@
+"""The aggregator, put together: one loop a projection, and the routes that read what they write."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from libs.events.streams import stream_name
+from libs.runtime.clock import Clock
+from libs.runtime.component import Component
+from libs.runtime.dead_letters import DeadLetters
+from libs.runtime.health import Health
+from libs.runtime.log import EventLog
+from libs.runtime.positions import Positions
+from libs.runtime.store import DocumentStore
+from libs.runtime.telemetry import Logger, Metrics
+from services.aggregator.api import routes
+from services.aggregator.projections.state_days import STATE_DAYS
+from services.aggregator.projector import PROJECTIONS, project
+from services.aggregator.reading import Reading
+
+
+def build(
+    *,
+    log: EventLog,
+    store: DocumentStore,
+    clock: Clock,
+    states: Sequence[str],
+    health: Health,
+    metrics: Metrics,
+    logger: Logger,
+) -> Component:
+    """Registers one readiness check a projection. The loops raise LogMismatch and StartRefused when they begin."""
+    dead_letters = DeadLetters(log, clock, metrics, logger)
+    positions = {
+        projection.name: Positions(stream_name(projection.kind, state) for state in states)
+        for projection in PROJECTIONS
+    }
+    for name, reached in positions.items():
+        health.register(name, partial(reached.lag, log))
+    return Component(
+        "aggregator",
+        routes(Reading(store, clock), log, positions[STATE_DAYS.name], states),
+        [
+            partial(
+                project,
+                projection,
+                log,
+                store,
+                positions[projection.name],
+                dead_letters=dead_letters,
+                metrics=metrics,
+            )
+            for projection in PROJECTIONS
+        ],
+    )

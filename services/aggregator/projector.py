@@ -1,0 +1,33 @@
+"""Which projections there are, and the loop that folds one of them."""
+
+from typing import Any, Never
+
+from libs.runtime.consumer import consume
+from libs.runtime.dead_letters import DeadLetters
+from libs.runtime.log import EventLog
+from libs.runtime.positions import Positions
+from libs.runtime.projection import Projection
+from libs.runtime.projector import Projector, open_collection
+from libs.runtime.store import DocumentStore
+from libs.runtime.telemetry import Metrics
+from services.aggregator.projections.reports import REPORTS
+from services.aggregator.projections.state_days import STATE_DAYS
+
+PROJECTIONS: tuple[Projection[Any], ...] = (STATE_DAYS, REPORTS)
+
+
+async def project(
+    projection: Projection[Any],
+    log: EventLog,
+    store: DocumentStore,
+    positions: Positions,
+    *,
+    dead_letters: DeadLetters,
+    metrics: Metrics,
+) -> Never:
+    """Fold a projection into its live collection, for ever; `positions` says how far. Raises as `consume` does.
+
+    What the fold makes of an invalid event is counted by the notifier's watcher, which folds the same duty.
+    """
+    projector = Projector(projection, store, await open_collection(store, projection))
+    await consume(projection.name, log, positions, projector, dead_letters=dead_letters, metrics=metrics)

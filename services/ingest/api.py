@@ -1,0 +1,125 @@
+"""The routes of ingest: bodies in, receipts out. What is decided, and why, is in `decide` and `intake`."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from libs.events.envelope import Event
+from libs.runtime.auth import Principal
+from libs.runtime.bodies import check_json, media_type, read_json_body
+from libs.runtime.clock import Clock
+from libs.runtime.http import Authenticated, limit_anonymous, principal_of, require
+from libs.runtime.problems import Problem
+from libs.runtime.telemetry import Metrics
+from services.ingest import bodies, openapi
+from services.ingest.batch import take_each
+from services.ingest.bodies import Arrival
+from services.ingest.intake import Intake
+from services.ingest.known import Receipt
+
+MOST_BYTES = 64 * 1024
+MOST_BATCH_BYTES = 4 * 1024 * 1024
+MOST_BATCH_ITEMS = 500
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, section 3.2."""
+
+
+def routes(intake: Intake, clock: Clock, metrics: Metrics) -> APIRouter:
+    """`POST /v1/reports`, `/v1/events`, `/v1/grievances` and `GET /v1/receipts/{id}`."""
+    router = APIRouter(tags=["ingest"])
+
+    @router.post("/v1/reports", status_code=202, responses=openapi.RECEIPTS, openapi_extra=openapi.report_body())
+    async def post_report(request: Request) -> JSONResponse:
+        """File a president's report of one day, or correct it. A retry has the same id, and answers 200."""
+        principal = principal_of(request)
+        require(principal, "POST /v1/reports")
+        body = await read_json_body(request, MOST_BYTES)
+        with _counting(metrics):
+            check_json(body)
+            event = bodies.report(body, _arrival(request, principal, clock))
+        return _answer(*await intake.accept(event, principal))
+
+    @router.post(
+        "/v1/events",
+        status_code=202,
+        responses=openapi.EVENT_RECEIPTS,
+        openapi_extra=openapi.event_body(MOST_BATCH_ITEMS),
+    )
+    async def post_events(request: Request) -> JSONResponse:
+        """Post what your role may say, as a CloudEvent or a batch of them, which answers 200 with a result an item."""
+        principal = principal_of(request)
+        require(principal, "POST /v1/events")
+
+        def read(item: object, text: bytes) -> Event:
+            return bodies.posted(item, text, _arrival(request, principal, clock))
+
+        def read_item(item: object) -> Event:
+            with _counting(metrics):
+                return read(item, bodies.as_text(item))
+
+        if media_type(request) == openapi.BATCH:
+            body = await read_json_body(request, MOST_BATCH_BYTES, openapi.EVENT_TYPES)
+            with _counting(metrics):
+                items = _items(check_json(body))
+            return JSONResponse({"results": await take_each(items, read_item, intake, principal)})
+        body = await read_json_body(request, MOST_BYTES, openapi.EVENT_TYPES)
+        with _counting(metrics):
+            event = read(check_json(body), body)
+        return _answer(*await intake.accept(event, principal))
+
+    @router.post("/v1/grievances", status_code=202, responses=openapi.RECEIPTS, openapi_extra=openapi.grievance_body())
+    async def post_grievance(request: Request) -> JSONResponse:
+        """Raise a grievance, without a token. Who sends it is not asked; when on the day, not kept."""
+        limit_anonymous(request)
+        body = await read_json_body(request, MOST_BYTES)
+        with _counting(metrics):
+            check_json(body)
+            event = bodies.grievance(body, clock.now())
+        status, receipt = await intake.accept(event, None)
+        return JSONResponse(asdict(receipt), status)
+
+    @router.get("/v1/receipts/{id}", responses={200: openapi.RECEIPTS[200]})
+    async def show_receipt(id: str, principal: Authenticated) -> JSONResponse:  # noqa: A002 -- the path's name
+        """The receipt of an event once more. Reports, reviews and grievances have theirs for 45 days."""
+        require(principal, "GET /v1/receipts/{id}")
+        return JSONResponse(asdict(await intake.find(id.lower(), principal)))
+
+    return router
+
+
+def _items(sent: object) -> list[object]:
+    if not isinstance(sent, list):
+        raise Problem(422, "a batch is an array of CloudEvents")
+    if len(sent) > MOST_BATCH_ITEMS:
+        raise Problem(413, f"a batch may have at most {MOST_BATCH_ITEMS} items")
+    return sent
+
+
+def _arrival(request: Request, principal: Principal, clock: Clock) -> Arrival:
+    traceparent = request.headers.get("traceparent", "")
+    return Arrival(
+        clock.now(),
+        f"{principal.role}:{principal.subject}",
+        traceparent if _TRACEPARENT.fullmatch(traceparent) else None,
+    )
+
+
+def _answer(status: int, receipt: Receipt) -> JSONResponse:
+    headers = {"Location": f"/v1/receipts/{receipt.id}"} if status == HTTPStatus.ACCEPTED else None
+    return JSONResponse(asdict(receipt), status, headers)
+
+
+@contextmanager
+def _counting(metrics: Metrics) -> Iterator[None]:
+    """Count what is refused for its shape. All else is counted by its type, in `intake`."""
+    try:
+        yield
+    except Problem:
+        metrics.events_received.labels(type="unread", outcome="malformed").inc()
+        raise

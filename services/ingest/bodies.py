@@ -1,0 +1,149 @@
+"""From what clients send to events. The bodies are made of the event models: no field is named twice."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar, cast
+
+from pydantic import BeforeValidator, StringConstraints, create_model
+
+from libs.events.catalogue import CATALOGUE, TYPES
+from libs.events.envelope import Event
+from libs.events.grievances import GrievanceRaised
+from libs.events.reports import Report, ReportCorrected, ReportFiled
+from libs.events.values import EventData, Id, Model, broken
+from libs.runtime.bodies import validate
+from libs.runtime.problems import FieldError, Problem
+
+D = TypeVar("D")
+
+UUID4_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
+URI_REFERENCE = r"^([A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+$"
+"""The characters of RFC 3986; CloudEvents 1.0, section 3.1, asks for a non-empty one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a request came, and what it says of its sender and its trace."""
+
+    at: datetime
+    actor: str | None = None
+    traceparent: str | None = None
+
+
+def _members(data: type[EventData]) -> dict[str, Any]:
+    """What the client sends of an event's data."""
+    return {
+        name: (field.annotation, field) for name, field in data.model_fields.items() if name not in data.SET_BY_INGEST
+    }
+
+
+def _refuse_text(_text: object) -> None:
+    raise broken("text cannot be sent yet, because it cannot be sealed yet; leave it out")
+
+
+class _SentReport(Model):
+    id: Id
+    """Made by the client, version 7 advised. A retry has the same."""
+    supersedes: Id | None = None
+    """The version that this one corrects."""
+
+
+class _SentGrievance(Model):
+    id: Annotated[str, StringConstraints(pattern=UUID4_PATTERN, to_lower=True)]
+    """Of version 4: other versions tell when or where they were made."""
+    text: Annotated[None, BeforeValidator(_refuse_text)] = None
+    """Not taken yet."""
+
+
+ReportBody: Final = create_model("ReportBody", __base__=_SentReport, **_members(Report))
+GrievanceBody: Final = create_model("GrievanceBody", __base__=_SentGrievance, **_members(GrievanceRaised))
+
+
+def _json(value: str | None) -> str | None:
+    if value is not None and value.partition(";")[0].strip().lower() != "application/json":
+        raise broken("must be application/json")
+    return value
+
+
+class CloudEvent(Model, Generic[D]):
+    """A CloudEvent as clients post it, structured mode. What ingest sets, they may not: actor, partitionkey, …"""
+
+    specversion: Literal["1.0"]
+    id: Id
+    source: Annotated[str, StringConstraints(pattern=URI_REFERENCE, max_length=256)]
+    """A URI reference naming who says so."""
+    type: str
+    subject: str
+    """The district or state that the data is about."""
+    datacontenttype: Annotated[str | None, BeforeValidator(_json)] = None
+    dataschema: str | None = None
+    """Ignored: the type says it."""
+    time: str | None = None
+    """Ignored: ingest sets it."""
+    data: D
+
+
+POSTED: Mapping[str, type[CloudEvent[EventData]]] = {
+    name: cast("type[CloudEvent[EventData]]", CloudEvent.__class_getitem__(entry.data))
+    for name, entry in TYPES.items()
+    if entry.from_clients and "reports" in entry.streams
+}
+"""What may be posted to /v1/events, by type; grievances have a route of their own."""
+
+
+def report(body: bytes, arrival: Arrival) -> Event:
+    """The event of a body of `POST /v1/reports`. Raises Problem 422."""
+    sent = validate(ReportBody, body)
+    members = dict(sent)
+    event_id, district = members.pop("id"), members["district"]
+    model = ReportFiled if sent.supersedes is None else ReportCorrected
+    # All of it is checked; the two models differ only in `supersedes`.
+    data = model.model_construct(state=_state(district), **members)
+    return Event(event_id, f"urn:rozana:district:{district}", arrival.at, data, arrival.actor, arrival.traceparent)
+
+
+def grievance(body: bytes, at: datetime) -> Event:
+    """The event of a body of `POST /v1/grievances`: of who sent it nothing, of when the UTC day. Raises Problem 422."""
+    members = dict(validate(GrievanceBody, body))
+    event_id = members.pop("id")
+    del members["text"]
+    day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    data = GrievanceRaised.model_construct(state=_state(members["district"]), grievance_id=event_id, **members)
+    return Event(event_id, "urn:rozana:grievances", day, data)
+
+
+def posted(item: object, body: bytes, arrival: Arrival) -> Event:
+    """The event of a CloudEvent, given parsed and as text. Raises Problem 403 or 422."""
+    name = item.get("type") if isinstance(item, dict) else None
+    model = POSTED.get(name) if isinstance(name, str) else None
+    if model is None:
+        raise _unpostable(name, body)
+    sent = validate(model, body)
+    if sent.subject != sent.data.subject:
+        raise _at("/subject", "must be the district or state that the data is about")
+    return Event(sent.id, sent.source, arrival.at, sent.data, arrival.actor, arrival.traceparent)
+
+
+def as_text(item: object) -> bytes:
+    """An item of a batch, which has no bytes of its own."""
+    return json.dumps(item).encode()
+
+
+def _unpostable(name: object, body: bytes) -> Problem:
+    if name in TYPES:
+        return Problem(403, "events of this type cannot be posted here")
+    validate(CloudEvent[dict[str, object]], body)  # if it is no CloudEvent at all, that is the better answer
+    known = next((entry for key, entry in CATALOGUE.items() if str(name).startswith(f"rozana.{key}.v")), None)
+    if known is not None:
+        return _at("/type", f"only version {known.data.VERSION} of this event type is taken")
+    return _at("/type", "is not an event type that is known here")
+
+
+def _at(pointer: str, detail: str) -> Problem:
+    return Problem(422, "the body does not fit what is asked for", [FieldError(pointer, detail)])
+
+
+def _state(district: str) -> str:
+    return district.partition(".")[0]

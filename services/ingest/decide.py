@@ -1,0 +1,125 @@
+"""What becomes of an event that somebody sends: appended, recognised as a retry, or refused. Pure.
+
+The domain rules are those of the fold (`libs.duty`): the same question, asked before the append. The table below says
+how each answer reads over HTTP.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from libs.duty.outcomes import Outcome
+from libs.duty.state_duty import StateDuty
+from libs.events.catalogue import CATALOGUE
+from libs.events.envelope import Event
+from libs.events.grievances import GrievanceRaised
+from libs.events.reports import Report, ReportReviewed
+from libs.events.streams import stream_name
+from services.ingest.known import Known, KnownEvents
+
+
+class Rule(StrEnum):
+    """What only ingest refuses; the fold would take it."""
+
+    UNKNOWN_REPORT = "unknown-report"
+    OTHER_TENURE = "other-tenure"
+
+
+Reason = Outcome | Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a refusal reads: fixed words, nothing of what was sent."""
+
+    status: int
+    detail: str
+
+
+ANSWERS: Mapping[Reason, Answer | None] = {
+    Outcome.APPLIED: None,
+    Outcome.SUPPLEMENT: None,  # a second report of the day is kept beside the first
+    Outcome.DUPLICATE: Answer(409, "this has been said already, under another id"),
+    Outcome.CONFLICT: Answer(409, "something else is already known under this id"),
+    Outcome.STALE_CORRECTION: Answer(409, "supersedes must name the latest version of the day's first report"),
+    Outcome.KNOWN_DISTRICT: Answer(409, "a district with this code exists already"),
+    Outcome.CLOSED_DISTRICT: Answer(409, "the district is closed"),
+    Outcome.SECOND_HOLDER: Answer(409, "somebody else holds the district from that day on"),
+    Outcome.OLD_VERSION: Answer(409, "the state has a policy of this version or a later one"),
+    Outcome.NO_HOLIDAY: Answer(409, "the day is not a holiday"),
+    Outcome.UNKNOWN_DISTRICT: Answer(404, "there is no such district"),
+    Rule.UNKNOWN_REPORT: Answer(404, "the district has no such report, or none so recent that it can be reviewed"),
+    Outcome.NO_POLICY: Answer(422, "the state has no policy yet"),
+    Outcome.RETROACTIVE: Answer(422, "a later policy can only start on a day that has not begun"),
+    Outcome.UNKNOWN_TENURE: Answer(422, "the district has no such tenure"),
+    Outcome.NOT_HOLDER: Answer(422, "the tenure does not hold the district on that day"),
+    Outcome.FUTURE_DAY: Answer(422, "the day has not begun in the state"),
+    Outcome.LOCKED: Answer(422, "the day is locked"),
+    Outcome.JUDGED: Answer(422, "the day has been judged already"),
+    Outcome.CLOCK_AHEAD: Answer(422, "the clock is ahead of the log's own"),  # never of what clients may send
+    Rule.OTHER_TENURE: Answer(403, "your token is for another tenure"),
+}
+"""Every outcome; None is appended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """To be appended to `stream`."""
+
+    event: Event
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A retry: it is in the log already."""
+
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    reason: Reason
+    answer: Answer
+
+
+Decision = Accept | Replay | Refuse
+
+
+def decide(event: Event, duty: StateDuty, known: KnownEvents, tenure_id: str | None) -> Decision:
+    """Decide about `event` as of `duty` and `known`.
+
+    `duty` is that of the event's state; `tenure_id` is what the sender's token says, if he has one.
+    """
+    if earlier := known.get(event.id):
+        return Replay(earlier) if earlier.is_same(event) else refuse(Outcome.CONFLICT)
+    for reason in (_outcome(event, duty), _rule(event, known, tenure_id)):
+        if reason is not None and ANSWERS[reason] is not None:
+            return refuse(reason)
+    return Accept(event, stream_name(CATALOGUE[event.data.NAME].streams[0], event.data.state))
+
+
+def refuse(reason: Reason) -> Refuse:
+    """The refusal for a reason that has an answer."""
+    answer = ANSWERS[reason]
+    assert answer is not None  # noqa: S101 -- callers have looked
+    return Refuse(reason, answer)
+
+
+def _outcome(event: Event, duty: StateDuty) -> Outcome:
+    if isinstance(event.data, GrievanceRaised):  # it stands in another stream, so the fold of duty never sees it
+        return Outcome.APPLIED if duty.roster.get(event.data.district) else Outcome.UNKNOWN_DISTRICT
+    return duty.examine(event)
+
+
+def _rule(event: Event, known: KnownEvents, tenure_id: str | None) -> Rule | None:
+    match event.data:
+        case Report(tenure_id=claimed) if claimed != tenure_id:
+            return Rule.OTHER_TENURE
+        case ReportReviewed(district=district, report_id=report_id):
+            report = known.get(report_id)
+            if report is None or not issubclass(report.type, Report) or report.subject != district:
+                return Rule.UNKNOWN_REPORT
+        case _:
+            pass
+    return None

@@ -1,0 +1,71 @@
+"""What ingest decides from: a fold of its own streams, in memory, made anew at each start (guarantee 2)."""
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from libs.duty.state_duty import StateDuty
+from libs.events.catalogue import CATALOGUE
+from libs.events.envelope import Recorded
+from libs.events.grievances import GrievanceRaised
+from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
+from libs.events.streams import Kind, state_of, stream_name
+from libs.runtime.consumer import Batch, Checkpoint, Unreadable
+from libs.runtime.positions import Positions
+from services.ingest.known import Known
+
+KINDS: tuple[Kind, ...] = ("reports", "grievances")
+HANDLES = frozenset(entry.data for entry in CATALOGUE.values() if entry.from_clients)
+"""What clients send, and so may send again."""
+FORGOTTEN = frozenset({ReportFiled, ReportCorrected, ReportReviewed, GrievanceRaised})
+"""There are ever more of these. An older report sent again is refused by the lock; all else is remembered for good."""
+REMEMBERED = timedelta(days=45)
+"""Of stream time."""
+
+
+class Index:
+    """The duty of each state, and the events known by id. A sink of `consume` without a durable position."""
+
+    def __init__(self, states: Iterable[str]) -> None:
+        self.duties = {state: StateDuty(state) for state in states}
+        self.positions = Positions(stream_name(kind, state) for state in self.duties for kind in KINDS)
+        self.known: dict[str, Known] = {}
+        self._by_age: dict[str, deque[Known]] = {stream: deque() for stream in self.positions.streams}
+
+    def remember(self, known: Known) -> None:
+        """Take an event that has just been appended, ahead of the fold that will come to it."""
+        self.known.setdefault(known.id, known)
+
+    async def checkpoint(self, stream: str) -> Checkpoint | None:  # noqa: ARG002 -- the port's
+        return None
+
+    async def fold(self, batch: Batch) -> None:
+        state = state_of(batch.stream)
+        duty = self.duties[state] if state and batch.stream == stream_name("reports", state) else None
+        for item in batch.items:
+            if isinstance(item, Unreadable):
+                if duty is not None:
+                    duty.hold(item.key, item.appended_at)
+                continue
+            if duty is not None:
+                duty.evolve(item)
+            if type(item.event.data) in HANDLES:
+                self._fold_known(item, batch.stream)
+
+    async def rest(self) -> None:
+        pass
+
+    def _fold_known(self, recorded: Recorded, stream: str) -> None:
+        """Of copies in the log, which replicas can make in a race, the first is the one that was acknowledged."""
+        event, offset = recorded.event, recorded.offset
+        known = self.known.get(event.id)
+        if known is None or (known.stream == stream and known.offset > offset):
+            known = self.known[event.id] = Known.at(event, stream, offset)
+        if known.type in FORGOTTEN:
+            self._by_age[stream].append(known)
+            self._forget(stream, event.time - REMEMBERED)
+
+    def _forget(self, stream: str, before: datetime) -> None:
+        oldest = self._by_age[stream]
+        while oldest[0].received_at < before:
+            self.known.pop(oldest.popleft().id, None)

@@ -1,0 +1,159 @@
+"""The impure edge of ingest: decide, append, answer. The log and the index are asked here, and nowhere else.
+
+Order of checks (guarantee 2), after the shape: what the sender may do, the replay of an id, the domain's rules.
+"""
+
+import asyncio
+import contextlib
+
+from libs.events.codec import encode
+from libs.events.envelope import Event
+from libs.events.grievances import GrievanceRaised
+from libs.events.streams import stream_name
+from libs.runtime.auth import Principal, contains
+from libs.runtime.errors import OutcomeUnknown, Unavailable
+from libs.runtime.http import require
+from libs.runtime.log import EventLog, NewRecord
+from libs.runtime.permissions import allowed
+from libs.runtime.problems import Problem
+from libs.runtime.telemetry import Metrics
+from services.ingest.decide import Accept, Refuse, Replay, decide
+from services.ingest.index import KINDS, Index
+from services.ingest.known import Known, Receipt
+
+DEADLINE_SECONDS = 5.0
+"""Of real time: how long the index is waited for. The log keeps the same one for an append (guarantee 1)."""
+_WORDS = {403: "forbidden", 404: "not-found"}
+_NOT_HERE = "there is no such resource here"
+
+
+class Intake:
+    """Takes events into the log, each id once, however many copies come and whoever hangs up (guarantees 1 and 2)."""
+
+    def __init__(
+        self, log: EventLog, index: Index, metrics: Metrics, *, deadline_seconds: float = DEADLINE_SECONDS
+    ) -> None:
+        self._log = log
+        self._index = index
+        self._metrics = metrics
+        self._deadline = deadline_seconds
+        self._under_way: dict[str, asyncio.Task[Known]] = {}
+        """Appends by event id. A copy that comes meanwhile waits for it and appends nothing."""
+        self._current: set[str] = set()
+        """States whose events in the log are all in the index, or under way here. Not so after a start, nor after an
+        append of unknown outcome: then the index has to catch up before anything is decided."""
+
+    async def accept(self, event: Event, principal: Principal | None) -> tuple[int, Receipt]:
+        """Append `event` (202) or recognise it (200); a grievance comes without a principal.
+
+        Answers when the index has folded it, or the deadline has passed: it is durable either way. Raises Problem 403,
+        404, 409 and 422, and Unavailable.
+        """
+        outcome = "failed"
+        try:
+            status, known, outcome = await self._take(event, principal)
+        except Refused as refusal:
+            outcome = refusal.outcome
+            raise
+        except Unavailable:
+            outcome = "unavailable"
+            raise
+        finally:
+            self._metrics.events_received.labels(type=event.type, outcome=outcome).inc()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._deadline):
+                await self._index.positions.reached(known.stream, known.offset)
+        return status, known.receipt()
+
+    async def find(self, event_id: str, principal: Principal) -> Receipt:
+        """The receipt of an event that the principal may know of. Raises Problem 404, and Unavailable.
+
+        Reports, reviews and grievances are found for 45 days.
+        """
+        if event_id not in self._index.known:
+            for state in self._index.duties:
+                if contains(principal.scope, state) or contains(state, principal.scope):
+                    await self._catch_up(state)
+        known = self._index.known.get(event_id)
+        if (
+            known is None
+            or not contains(principal.scope, known.subject)
+            or not allowed(principal, f"stream:{known.stream.rpartition('.')[2]}")
+        ):
+            raise Problem(404, _NOT_HERE)
+        return known.receipt()
+
+    async def _take(self, event: Event, principal: Principal | None) -> tuple[int, Known, str]:
+        """Status, place in the log, and a word for the metrics."""
+        self._check_sender(event, principal)
+        state, tenure_id = event.data.state, principal.tenure_id if principal else None
+        caught_up = state not in self._current
+        if caught_up:
+            await self._catch_up(state)
+        while True:
+            if copy := self._under_way.get(event.id):
+                # The same id, be it a retry or not: what becomes of it decides. A failure is shared.
+                await asyncio.shield(copy)
+            match decide(event, self._index.duties[state], self._index.known, tenure_id):
+                case Accept(stream=stream):
+                    return 202, await asyncio.shield(self._append_once(event, stream)), "accepted"
+                case Replay(known=known):
+                    return 200, known, "replayed"
+                case Refuse(reason=reason, answer=answer) if caught_up:
+                    raise Refused(answer.status, answer.detail, reason)
+                case Refuse():
+                    await self._catch_up(state)
+                    caught_up = True
+
+    def _check_sender(self, event: Event, principal: Principal | None) -> None:
+        if event.data.state not in self._index.duties:
+            raise Refused(404, _NOT_HERE, "not-found")
+        try:
+            require(principal, event.type if principal else "POST /v1/grievances", event.subject)
+        except Problem as problem:
+            raise Refused(problem.status, problem.detail, _WORDS[problem.status]) from None
+
+    async def _catch_up(self, state: str) -> None:
+        """Return when the index holds all that stands in the state's streams by now. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                for stream in (stream_name(kind, state) for kind in KINDS):
+                    await self._index.positions.reached(stream, await self._log.end(stream) - 1)
+        except TimeoutError:
+            raise Unavailable(
+                f"the index of ingest has not caught up with the log within {self._deadline:g} s"
+            ) from None
+        self._current.add(state)
+
+    def _append_once(self, event: Event, stream: str) -> asyncio.Task[Known]:
+        """The append as a task of its own: a client that hangs up must not break it for the copies that wait."""
+        task = asyncio.create_task(self._append(event, stream))
+        self._under_way[event.id] = task
+
+        def landed(task: asyncio.Task[Known]) -> None:
+            del self._under_way[event.id]
+            if task.cancelled() or isinstance(task.exception(), OutcomeUnknown):
+                self._current.discard(event.data.state)
+
+        task.add_done_callback(landed)
+        return task
+
+    async def _append(self, event: Event, stream: str) -> Known:
+        headers, value = encode(event)
+        # How long a grievance took is not kept: it would tell when it came.
+        watched = (
+            contextlib.nullcontext() if isinstance(event.data, GrievanceRaised) else self._metrics.append_seconds.time()
+        )
+        with watched:
+            (record,) = await self._log.append(stream, [NewRecord(event.subject, headers, value)])
+        known = Known.at(event, stream, record.offset)
+        self._index.remember(known)
+        return known
+
+
+class Refused(Problem):
+    """A refusal of an event, and its word for the metrics."""
+
+    def __init__(self, status: int, detail: str, outcome: str) -> None:
+        super().__init__(status, detail)
+        self.outcome = outcome

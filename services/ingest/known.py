@@ -1,0 +1,49 @@
+"""What is remembered of an event that stands in the log, and the receipt that is answered for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from libs.events.envelope import Event, format_instant
+from libs.events.values import EventData
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What ingest answers for an appended event."""
+
+    id: str
+    stream: str
+    offset: int
+    received_at: str
+    """An instant in UTC: `2026-03-31T18:30:00Z`; of a grievance, its UTC day at midnight."""
+    sha256: str
+    """Hex SHA-256 of the canonical body (RFC 8785), without what ingest sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An event's place in the log and what it takes to recognise a retry of it (guarantee 2)."""
+
+    id: str
+    type: type[EventData]
+    subject: str
+    body_hash: str
+    stream: str
+    offset: int
+    received_at: datetime
+
+    @classmethod
+    def at(cls, event: Event, stream: str, offset: int) -> "Known":
+        return cls(event.id, type(event.data), event.subject, event.body_hash(), stream, offset, event.time)
+
+    def is_same(self, event: Event) -> bool:
+        """Whether `event`, which has the same id, is the same event. Bodies of two types may have one hash."""
+        return self.type is type(event.data) and self.body_hash == event.body_hash()
+
+    def receipt(self) -> Receipt:
+        return Receipt(self.id, self.stream, self.offset, format_instant(self.received_at), self.body_hash)
+
+
+KnownEvents = Mapping[str, Known]
+"""By event id."""

@@ -1,0 +1,89 @@
+"""The notifier, put together: what watches, what keeps the time, what delivers, and what answers."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Never
+
+from libs.events.streams import Kind, stream_name
+from libs.runtime.clock import Clock
+from libs.runtime.component import Background, Component
+from libs.runtime.consumer import Batch, consume
+from libs.runtime.dead_letters import DeadLetters
+from libs.runtime.health import Health
+from libs.runtime.log import EventLog
+from libs.runtime.positions import Positions
+from libs.runtime.projection import Body
+from libs.runtime.projector import Projector, live_collection
+from libs.runtime.store import DocumentStore
+from libs.runtime.telemetry import Logger, Metrics
+from services.notifier.alerts import PROJECTIONS
+from services.notifier.api import routes
+from services.notifier.channels.channel import Channel
+from services.notifier.channels.log import LogChannel
+from services.notifier.delivery import Courier, real_now
+from services.notifier.outbox import OUTBOX, filling
+from services.notifier.reading import AlertReader
+from services.notifier.timekeeper import Timekeeper
+from services.notifier.watcher import Watcher
+
+
+def build(
+    *,
+    log: EventLog,
+    store: DocumentStore,
+    clock: Clock,
+    states: Sequence[str],
+    health: Health,
+    metrics: Metrics,
+    logger: Logger,
+    channels: Sequence[Channel] | None = None,
+    keep_time: bool = True,
+    real_now: Callable[[], datetime] = real_now,
+) -> Component:
+    """`channels` is the log alone, unless there are others.
+
+    `keep_time=False` leaves the clock of the streams to somebody else; `real_now` is what leases go by."""
+    channels = [LogChannel(logger)] if channels is None else channels
+    dead_letters = DeadLetters(log, clock, metrics, logger)
+    folded, filled = ({kind: _positions(kind, states) for kind in PROJECTIONS} for _ in range(2))
+    watcher = Watcher(log, clock, states, metrics=metrics, logger=logger)
+    alerts = AlertReader(log, store, folded)
+    courier = Courier(store, clock, alerts, channels, metrics=metrics, logger=logger, now=real_now)
+
+    async def project(kind: Kind) -> Never:
+        projection = PROJECTIONS[kind]
+        sink = Projector(projection, store, await live_collection(store, projection))
+        await consume(projection.name, log, folded[kind], sink, metrics=metrics, dead_letters=dead_letters)
+
+    async def fill(kind: Kind) -> Never:
+        sink = _Filling(kind, store, [channel.name for channel in channels], courier)
+        await consume(f"{OUTBOX}_{kind}", log, filled[kind], sink, metrics=metrics, dead_letters=dead_letters)
+
+    background: list[Background] = [watcher.run]
+    for kind in PROJECTIONS:
+        background += [partial(project, kind), partial(fill, kind)]
+        health.register(f"notifier {PROJECTIONS[kind].name}", partial(folded[kind].lag, log))
+        health.register(f"notifier {OUTBOX} of {kind}", partial(filled[kind].lag, log))
+    health.register("notifier watcher", partial(watcher.positions.lag, log))
+    background.append(courier.run)
+    if keep_time:
+        timekeeper = Timekeeper(log, clock, watcher)
+        background += [partial(timekeeper.keep, state) for state in states]
+    return Component("notifier", routes(log, alerts, clock, states), background)
+
+
+class _Filling(Projector[Body]):
+    """Fills the outbox, and tells the courier."""
+
+    def __init__(self, kind: Kind, store: DocumentStore, channels: Sequence[str], courier: Courier) -> None:
+        super().__init__(filling(kind, channels), store, OUTBOX)
+        self._courier = courier
+
+    async def fold(self, batch: Batch) -> None:
+        await super().fold(batch)
+        self._courier.woken.set()
+
+
+def _positions(kind: Kind, states: Sequence[str]) -> Positions:
+    return Positions(stream_name(kind, state) for state in states)

@@ -1,0 +1,49 @@
+"""The alerts as they stand, for those who answer and those who deliver."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from libs.events.streams import Kind, stream_name
+from libs.runtime.log import EventLog
+from libs.runtime.positions import Positions
+from libs.runtime.projector import live_collection
+from libs.runtime.store import Document, DocumentStore
+from services.notifier.alerts import PROJECTIONS
+
+Place = tuple[str, str]
+"""raised_at and alert_id: where a page ends."""
+
+
+class AlertReader:
+    """Reads the documents of both collections, by the kind of stream that they are folded from."""
+
+    def __init__(self, log: EventLog, store: DocumentStore, positions: Mapping[Kind, Positions]) -> None:
+        self._log = log
+        self._store = store
+        self._positions = positions
+
+    async def get(self, kind: Kind, alert_id: str) -> Document | None:
+        return await self._store.get(await live_collection(self._store, PROJECTIONS[kind]), alert_id)
+
+    async def page(
+        self, kinds: Collection[Kind], where: Mapping[str, str], *, after: Place | None, limit: int
+    ) -> Sequence[Document]:
+        """Up to `limit` alerts behind `after`, the newest `raised_at` first."""
+        found: list[Document] = []
+        for kind in kinds:
+            collection = await live_collection(self._store, PROJECTIONS[kind])
+            found += await self._store.find(
+                collection, where, order_by="raised_at", descending=True, after=after, limit=limit
+            )
+        return sorted(found, key=place, reverse=True)[:limit]
+
+    async def folded(self, kind: Kind, state: str, offset: int) -> None:
+        """Return when the event at `offset` can be seen here."""
+        await self._positions[kind].reached(stream_name(kind, state), offset)
+
+    async def caught_up(self, kind: Kind, state: str) -> None:
+        """Return when all that is in the stream now can be seen here."""
+        await self.folded(kind, state, await self._log.end(stream_name(kind, state)) - 1)
+
+
+def place(document: Document) -> Place:
+    return str(document.body["raised_at"]), document.id

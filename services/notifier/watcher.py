@@ -1,0 +1,141 @@
+"""Folds duty, asks the rules, appends what they say. Its memory is the log: there is no store (guarantee 6).
+
+Everything is folded from offset 0 at each start, and the rules say again what they have said before; `Said` knows what
+of it the log already holds.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Never
+
+from libs.duty.outcomes import Outcome
+from libs.duty.state_duty import StateDuty
+from libs.duty.transitions import Transition
+from libs.events.alerts import AlertRaised, AlertResolved, alert_event_id
+from libs.events.envelope import Event, Recorded
+from libs.events.streams import Kind, stream_name
+from libs.runtime.clock import Clock
+from libs.runtime.consumer import Batch, Checkpoint, Item, consume, replay
+from libs.runtime.log import EventLog
+from libs.runtime.positions import Positions
+from libs.runtime.telemetry import Logger, Metrics
+from services.notifier.records import SOURCE, event_time, record_of
+from services.notifier.rules import RULES
+from services.notifier.rules.rule import AlertRule, OpenAlerts, Seen
+from services.notifier.said import Said
+
+TARGETS: Mapping[Kind, Kind] = {"reports": "alerts", "grievances": "grievances"}
+"""Where the alerts on a kind of stream are written: those on grievances never leave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """One stream that rules watch, and what each remembers of it."""
+
+    kind: Kind
+    state: str
+    rules: Sequence[tuple[AlertRule, OpenAlerts]]
+
+    @property
+    def target(self) -> str:
+        return stream_name(TARGETS[self.kind], self.state)
+
+
+class Watcher:
+    """The sink over the reports, alerts and grievances streams of its states."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        clock: Clock,
+        states: Iterable[str],
+        *,
+        metrics: Metrics,
+        logger: Logger,
+        rules: Sequence[AlertRule] = RULES,
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._metrics = metrics
+        self._logger = logger
+        self._duties = {state: StateDuty(state) for state in states}
+        self._watched = {
+            stream_name(kind, state): _Watched(
+                kind, state, [(rule, OpenAlerts()) for rule in rules if rule.kind == kind]
+            )
+            for state in self._duties
+            for kind in TARGETS
+        }
+        self._said = Said(self._watched)
+        self._targets = [watched.target for watched in self._watched.values()]
+        self.positions = Positions(dict.fromkeys([*self._targets, *self._watched]))
+
+    async def run(self) -> Never:
+        """Read all that was said before to the end, then watch for ever. Raises as `consume` does."""
+        ends = {stream: await self._log.end(stream) for stream in self._targets}
+        await replay("watcher_recall", self._log, ends, self._said, metrics=self._metrics)
+        await consume("watcher", self._log, self.positions, self, metrics=self._metrics)
+
+    def next_due(self, state: str) -> datetime | None:
+        """The instant for which the state's reports stream wants a clock.reached, as far as it is folded."""
+        return self._duties[state].next_due()
+
+    # -- the sink --------------------------------------------------------------------------------------------------
+
+    async def checkpoint(self, stream: str) -> Checkpoint | None:
+        """What rules watch is folded from the beginning."""
+        return None if stream in self._watched else await self._said.checkpoint(stream)
+
+    async def fold(self, batch: Batch) -> None:
+        await self._said.fold(batch)
+        if batch.stream not in self._watched:
+            return
+        watched = self._watched[batch.stream]
+        for item in batch.items:
+            seen = self._see(watched, item)
+            alerts = [alert for rule, memory in watched.rules for alert in rule.watch(memory, seen)]
+            await self._say(watched, alerts)
+
+    async def rest(self) -> None:
+        """Nothing was put off."""
+
+    # -- what there is to say --------------------------------------------------------------------------------------
+
+    def _see(self, watched: _Watched, item: Item) -> Seen:
+        event = item.event if isinstance(item, Recorded) else None
+        transitions: Sequence[Transition] = ()
+        if watched.kind == "reports":
+            transitions = self._fold_duty(self._duties[watched.state], item)
+        return Seen(watched.state, item.stream, item.offset, event, transitions)
+
+    def _fold_duty(self, duty: StateDuty, item: Item) -> Sequence[Transition]:
+        if not isinstance(item, Recorded):
+            return duty.hold(item.key, item.appended_at)
+        step = duty.evolve(item)
+        if step.outcome is not Outcome.APPLIED:
+            # Counted here and nowhere else, though every projection folds the same.
+            self._metrics.outcomes.labels(state=duty.state, outcome=step.outcome.value).inc()
+        if step.outcome is Outcome.CLOCK_AHEAD:
+            self._logger.error("a clock ahead of the log was ignored", stream=item.stream, offset=item.offset)
+        return step.transitions
+
+    async def _say(self, watched: _Watched, alerts: Sequence[AlertRaised | AlertResolved]) -> None:
+        """Append what this record made so, less what is there, in one piece, before the next record is looked at."""
+        new: list[Event] = []
+        for alert in alerts:
+            event_id = alert_event_id(alert.alert_id, alert.type_name(), alert.cause)
+            if not self._said.holds(alert.cause, event_id):
+                time = event_time(TARGETS[watched.kind], self._clock.now())
+                new.append(Event(event_id, SOURCE, time, alert))
+                self._count(alert)
+        if new:
+            await self._log.append(watched.target, [record_of(event) for event in new])
+            for event in new:
+                self._said.learn(event)
+
+    def _count(self, alert: AlertRaised | AlertResolved) -> None:
+        if isinstance(alert, AlertRaised):
+            self._metrics.alerts_raised.labels(rule=alert.rule.value, level=str(alert.level)).inc()
+        else:
+            self._metrics.alerts_resolved.labels(rule=alert.rule.value, how=alert.how).inc()

@@ -1,0 +1,150 @@
+"""The timekeeper: what falls due is said once, in order; late it says the same as on time."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from libs.events.alerts import AlertRaised, Rule
+from libs.events.envelope import Event
+from services.notifier.timekeeper import Timekeeper
+from tests.duty.events import STREAM, added, appointed, clock_reached, filed, holiday, instant, policy
+from tests.notifier.stories import STREAM
+from tests.notifier.world import World, alerts_of, clocks_of, read, running, until, world, write
+
+DAY = "2026-11-23"
+REMIND, GRACE = "2026-11-23T19:00", "2026-11-24T00:00"
+DISTRICTS = ("guna", "datia", "harda", "indore")
+ROSTER = [policy(), *(each for name in DISTRICTS for each in (added(name), appointed(name)))]
+EVENING = [
+    filed("datia", DAY, "2026-11-23T18:00"),
+    filed("harda", DAY, "2026-11-23T20:30"),
+    filed("indore", DAY, "2026-11-24T00:40"),
+    filed("datia", "2026-11-24", "2026-11-24T02:00"),
+]
+
+
+def ordinary(alerts: list[tuple[str, str, object, str | None]]) -> list[tuple[str, str, str, str]]:
+    return sorted((kind, alert, str(at), how or "") for kind, alert, at, how in alerts)
+
+
+async def on_time(folder: Path) -> tuple[list[tuple[str, str, str, str]], list[object]]:
+    async with world(folder) as state:
+        async with state.notifier():
+            await state.play([*ROSTER, *EVENING])
+            await state.pass_to("2026-11-24T03:00")
+        return ordinary(await alerts_of(state.log)), list(await clocks_of(state.log))
+
+
+async def test_what_falls_due_is_said_five_seconds_later(tmp_path: Path) -> None:
+    async with world(tmp_path) as state, state.notifier():
+        await state.play(ROSTER)
+        await state.pass_to("2026-11-23T19:00:04")
+        assert await clocks_of(state.log) == []
+        await state.pass_to("2026-11-23T19:00:05")
+        assert await clocks_of(state.log) == [instant(REMIND)]
+        await state.pass_to("2026-11-24T01:00")
+        assert await clocks_of(state.log) == [instant(REMIND), instant(GRACE)]
+        last = (await read(state.log, STREAM))[-1]
+        assert last.event.time == last.appended_at == instant("2026-11-24T00:00:05")
+        assert last.event.source == "urn:rozana:notifier"
+
+
+async def test_stopped_across_the_deadline_and_started_three_hours_later(tmp_path: Path) -> None:
+    """With a reminder, a report before and a late one in between: the same alerts, ids and times."""
+    alerts, clocks = await on_time(tmp_path / "on time")
+    assert len(alerts) == 10  # three reminders and their ends, two misses more than one late report takes back
+    for stopped_from in ("2026-11-23T17:00", "2026-11-23T19:30", "2026-11-23T21:00"):
+        folder = tmp_path / stopped_from
+        async with world(folder) as state:
+            before = [each for each in EVENING if each.time < instant(stopped_from)]
+            async with state.notifier():
+                await state.play([*ROSTER, *before])
+                await state.pass_to(stopped_from)
+            for event in EVENING[len(before) :]:
+                state.clock.advance_to(event.time)
+                await write(state.log, event)
+            state.clock.advance_to(instant("2026-11-24T03:00"))
+            async with state.notifier():
+                await state.pass_to("2026-11-24T03:00")
+            assert ordinary(await alerts_of(state.log)) == alerts, stopped_from
+            assert await clocks_of(state.log) == clocks, stopped_from
+
+
+async def test_days_of_absence_are_made_up_one_after_the_other(tmp_path: Path) -> None:
+    async with world(tmp_path) as state:
+        async with state.notifier():
+            await state.play(ROSTER)
+        state.clock.advance_to(instant("2026-11-26T12:00"))
+        async with state.notifier():
+            pass
+        expected = [f"2026-11-{day}T{time}" for day, time in ((23, "19:00"), (24, "00:00"), (24, "19:00"))]
+        expected += ["2026-11-25T00:00", "2026-11-25T19:00", "2026-11-26T00:00"]
+        assert await clocks_of(state.log) == [instant(each) for each in expected]
+        missed = [each for each in await read(state.log, "rozana.in-mp.alerts") if is_miss(each.event)]
+        assert len(missed) == len(DISTRICTS) * (3 + 1)  # three days, and level 2 on the third
+
+
+def is_miss(event: Event) -> bool:
+    return isinstance(event.data, AlertRaised) and event.data.rule is Rule.MISSED_REPORT
+
+
+async def test_a_new_policy_wakes_it(tmp_path: Path) -> None:
+    """Asleep until the evening, it hears of a due time that is earlier."""
+    async with world(tmp_path) as state, state.notifier():
+        await state.play(ROSTER)
+        await state.pass_to("2026-11-23T12:00")
+        earlier = policy("10:00", 60, version=2, effective_from="2026-11-24", remind=60, at="2026-11-23T12:00")
+        await state.play([earlier])
+        await state.pass_to("2026-11-24T23:00")
+        assert instant("2026-11-24T09:00") in await clocks_of(state.log)
+        assert instant("2026-11-24T11:00") in await clocks_of(state.log)
+
+
+async def test_two_timekeepers_say_it_as_one(tmp_path: Path) -> None:
+    """The second copy has the first one's id, and changes nothing."""
+    async with world(tmp_path) as state, state.notifier():
+        await state.play(ROSTER)
+        await state.pass_to("2026-11-24T01:00")
+        before = await alerts_of(state.log)
+        [first] = [each.event for each in await read(state.log, STREAM) if each.event.data == clock_reached(GRACE).data]
+        await write(state.log, first)
+        await state.quiet()
+        assert await alerts_of(state.log) == before
+
+
+async def test_nothing_is_due_where_there_is_no_policy(tmp_path: Path) -> None:
+    async with world(tmp_path) as state, state.notifier():
+        await state.play([added("guna"), appointed("guna"), holiday("2026-12-25")])
+        await state.pass_to("2026-12-24T00:00")
+        assert await clocks_of(state.log) == []
+
+
+async def test_a_log_whose_clock_lags_is_not_flooded(tmp_path: Path) -> None:
+    """The clock.reached would be ignored as lying ahead; it is said again when the clock has moved."""
+    async with world(tmp_path) as state:
+        async with state.notifier():
+            await state.play(ROSTER)
+        hasty = World(state.log, type(state.clock)(instant("2026-11-23T19:01")))  # beside a log that is at 09:00
+        async with hasty.notifier(keep_time=False):
+            timekeeper_says = clock_reached(REMIND, appended_at="2026-11-23T19:01")
+            await write(state.log, timekeeper_says)
+            await hasty.quiet(keep_time=False)
+            assert await alerts_of(state.log) == []
+            assert "a clock ahead of the log was ignored" in hasty.lines.getvalue()
+        async with hasty.notifier(keep_time=False):
+
+            async def said_twice() -> bool:
+                return len(await clocks_of(state.log)) == 2
+
+            timekeeper = Timekeeper(state.log, hasty.clock, hasty.watcher)
+            async with running(lambda: timekeeper.keep("in-mp")):
+                await until(said_twice)
+                await hasty.quiet(keep_time=False)
+                assert len(await clocks_of(state.log)) == 2
+                state.clock.advance_to(instant(REMIND) + timedelta(seconds=1))
+                hasty.clock.advance_to(instant("2026-11-23T19:02"))
+
+                async def heard() -> bool:
+                    return bool(await alerts_of(state.log))
+
+                await until(heard)
+                assert len(await clocks_of(state.log)) == 3

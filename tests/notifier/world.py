@@ -1,0 +1,188 @@
+"""A state with a real log, a clock that is moved by hand, and the parts of the notifier that read and write it."""
+
+import asyncio
+import contextlib
+import io
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from libs.events.alerts import AlertData
+from libs.events.clock import ClockReached
+from libs.events.codec import decode
+from libs.events.envelope import Event, Recorded
+from libs.events.grievances import GrievanceRaised
+from libs.runtime.clock import ManualClock
+from libs.runtime.log import EventLog, LogReader, NewRecord, Record
+from libs.runtime.log_sqlite import open_log
+from libs.runtime.telemetry import Metrics, configure_logging, get_logger
+from services.notifier.records import record_of
+from services.notifier.timekeeper import APPEND_DEADLINE, Timekeeper
+from services.notifier.watcher import Watcher
+from tests.duty.events import STATE, STREAM, instant
+from tests.notifier.stories import GRIEVANCES
+
+ALERTS = f"rozana.{STATE}.alerts"
+PATIENCE = 30.0
+"""Seconds of real time after which a test gives up waiting."""
+
+
+async def write(log: EventLog, *events: Event) -> None:
+    """What ingest does: each to its stream."""
+    for event in events:
+        stream = GRIEVANCES if isinstance(event.data, GrievanceRaised) else STREAM
+        await log.append(stream, [record_of(event)])
+
+
+async def read(log: EventLog, stream: str) -> list[Recorded]:
+    found: list[Recorded] = []
+    while records := await log.read(stream, len(found)):
+        found += [Recorded(decode(r.headers, r.value), stream, r.offset, r.appended_at) for r in records]
+    return found
+
+
+async def alerts_of(log: EventLog, stream: str = ALERTS) -> list[tuple[str, str, datetime, str | None]]:
+    """What was said, without where it was caused: type, alert id, instant, how."""
+    return [
+        (item.event.type, data.alert_id, data.at, getattr(data, "how", None))
+        for item in await read(log, stream)
+        if isinstance(data := item.event.data, AlertData)
+    ]
+
+
+async def clocks_of(log: EventLog, since: str = "2026-11-23T12:00") -> list[datetime]:
+    """What the stream's clock has reached, without the ends of the days before the first one that counts."""
+    reached = [data.at for item in await read(log, STREAM) if isinstance(data := item.event.data, ClockReached)]
+    return [at for at in reached if at >= instant(since)]
+
+
+@contextlib.asynccontextmanager
+async def running(*loops: Callable[[], Coroutine[object, object, object]]) -> AsyncIterator[None]:
+    """Run loops beside the test. What one of them raises is raised here."""
+    tasks = [asyncio.ensure_future(loop()) for loop in loops]
+    inner = asyncio.current_task()
+    assert inner is not None
+    for task in tasks:
+        task.add_done_callback(lambda ended: None if ended.cancelled() else inner.cancel())
+    try:
+        yield
+    except asyncio.CancelledError:
+        for task in tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+        raise
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def until(condition: Callable[[], Coroutine[object, object, bool]]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():  # noqa: ASYNC110 -- what is waited for is often in a store, where no event tells
+            await asyncio.sleep(0.001)
+
+
+class Dies(Exception):
+    """What a crash is in these tests."""
+
+
+class FrailLog:
+    """A log in a process that dies around its n-th append from now: just before it is durable, or just after."""
+
+    def __init__(self, log: EventLog, appends: int, *, after: bool) -> None:
+        self._log = log
+        self._left = appends
+        self._after = after
+
+    async def append(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
+        self._left -= 1
+        if self._left < 0 and not self._after:
+            raise Dies
+        appended = await self._log.append(stream, records)
+        if self._left < 0:
+            raise Dies
+        return appended
+
+    async def end(self, stream: str) -> int:
+        return await self._log.end(stream)
+
+    async def read(self, stream: str, offset: int, *, max_records: int = 1000) -> Sequence[Record]:
+        return await self._log.read(stream, offset, max_records=max_records)
+
+    def reader(self, positions: dict[str, int]) -> contextlib.AbstractAsyncContextManager[LogReader]:
+        return self._log.reader(positions)
+
+    async def identity(self) -> str:
+        return await self._log.identity()
+
+    async def last_time(self) -> datetime | None:
+        return await self._log.last_time()
+
+    async def close(self) -> None:
+        await self._log.close()
+
+
+class World:
+    """One state, its log, and a watcher with a timekeeper that can be stopped and started again."""
+
+    def __init__(self, log: EventLog, clock: ManualClock) -> None:
+        self.log = log
+        self.clock = clock
+        self.metrics = Metrics()
+        self.lines = io.StringIO()
+        configure_logging(self.lines)
+        self.watcher = self.new_watcher()
+
+    def new_watcher(self, log: EventLog | None = None) -> Watcher:
+        """With no memory but the log."""
+        return Watcher(log or self.log, self.clock, [STATE], metrics=self.metrics, logger=get_logger("notifier"))
+
+    @contextlib.asynccontextmanager
+    async def notifier(self, *, keep_time: bool = True) -> AsyncIterator[None]:
+        self.watcher = self.new_watcher()
+        timekeeper = Timekeeper(self.log, self.clock, self.watcher)
+        loops: list[Callable[[], Coroutine[object, object, object]]] = [self.watcher.run]
+        if keep_time:
+            loops.append(lambda: timekeeper.keep(STATE))
+        async with running(*loops):
+            await self.quiet(keep_time=keep_time)
+            yield
+
+    async def quiet(self, *, keep_time: bool = True) -> None:
+        """Return when there is nothing left to say at this instant."""
+
+        async def nothing_left() -> bool:
+            positions = self.watcher.positions
+            for stream in positions.streams:
+                if positions[stream] < await self.log.end(stream):
+                    return False
+            due = self.watcher.next_due(STATE)
+            return not keep_time or due is None or self.clock.now() < due + APPEND_DEADLINE
+
+        await until(nothing_left)
+
+    async def play(self, events: Iterable[Event], *, keep_time: bool = True) -> None:
+        """Each event at its own time, and everything that falls due at its own in between."""
+        for event in events:
+            await self.pass_to(event.time, keep_time=keep_time)
+            await write(self.log, event)
+            await self.quiet(keep_time=keep_time)
+
+    async def pass_to(self, moment: str | datetime, *, keep_time: bool = True) -> None:
+        while keep_time and (due := self.watcher.next_due(STATE)) and due + APPEND_DEADLINE <= instant(moment):
+            self.clock.advance_to(due + APPEND_DEADLINE)
+            await self.quiet()
+        self.clock.advance_to(instant(moment))
+        await self.quiet(keep_time=keep_time)
+
+
+@contextlib.asynccontextmanager
+async def world(folder: Path, start: str = "2026-11-22T08:00") -> AsyncIterator[World]:
+    folder.mkdir(exist_ok=True)  # noqa: ASYNC240 -- nothing else runs yet
+    clock = ManualClock(instant(start))
+    log = open_log(folder / "log.db", clock)
+    try:
+        yield World(log, clock)
+    finally:
+        await log.close()
