@@ -1,0 +1,81 @@
+"""A state's day in the terminal: a map of tiles, each district where it lies, in the colour of its status."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+STYLES: Mapping[str, tuple[str, str]] = {
+    "on_time": ("black on green3", "on time"),
+    "in_grace": ("black on chartreuse3", "in grace"),
+    "late": ("black on orange1", "late"),
+    "missed": ("bold white on red3", "missed"),
+    "pending": ("white on grey37", "pending"),
+    "excused": ("grey62 on grey15", "excused"),
+    "unknown": ("black on medium_purple2", "unknown"),
+}
+"""Status -> how it looks, and what it is called."""
+MARKS: Mapping[str, str] = {
+    "on_time": "✓", "in_grace": "~", "late": "!", "missed": "✗", "pending": "·", "excused": "-", "unknown": "?",
+}  # fmt: skip
+"""So that it can be read without colours."""
+TILE = 6
+KIND = {"city": "°", "rural": "", "whole": ""}
+"""A city stands beside the rural district of the same name."""
+
+
+def board(day: Mapping[str, Any]) -> RenderableType:
+    """What `GET /v1/states/{state}/days/{day}` answered, as a map, a legend and the numbers."""
+    return Group(tile_map(day["districts"]), Text(), legend(day["counts"]), Text(numbers(day)))
+
+
+def tile_map(districts: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Rows from the north, columns from the west."""
+    tiles = {(entry["grid_row"], entry["grid_col"]): entry for entry in districts}
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    for _ in range(max((column for _, column in tiles), default=0) + 1):
+        grid.add_column(width=TILE, no_wrap=True)
+    for row in range(max((row for row, _ in tiles), default=-1) + 1):
+        cells = [tiles.get((row, column)) for column in range(len(grid.columns))]
+        grid.add_row(*(_tile(entry) if entry else "" for entry in cells))
+    return grid
+
+
+def _tile(entry: Mapping[str, Any]) -> Text:
+    status = entry["status"]
+    label = f"{entry['name_en'].replace(' ', '')[:4]}{KIND[entry['kind']]}"
+    return Text(f"{MARKS[status]}{label}".ljust(TILE)[:TILE], style=STYLES[status][0])
+
+
+def legend(counts: Mapping[str, int]) -> RenderableType:
+    """The statuses that occur, each with its number."""
+    return Columns(
+        [
+            Text.assemble((f" {MARKS[status]} ", style), f" {called} {counts[status]}  ")
+            for status, (style, called) in STYLES.items()
+            if counts[status] or status in {"on_time", "pending", "missed"}
+        ]
+    )
+
+
+def numbers(day: Mapping[str, Any]) -> str:
+    """The counts in words: `expected 69 · filed 65 of 69 (94.2 %) · in time 60 of 69 (87.0 %)`."""
+    counts = day["counts"]
+    return (
+        f"{len(day['districts'])} districts · expected {counts['expected']} · filed {rate(day['completeness'])}"
+        f" · in time {rate(day['timeliness'])} · {'closed' if day['closed'] else 'open'}"
+    )
+
+
+def rate(given: Mapping[str, Any]) -> str:
+    """`65 of 69 (94.2 %)`; of nothing there is no rate."""
+    share = "" if given["rate"] is None else f" ({given['rate']:.1%})".replace("%", " %")
+    return f"{given['numerator']} of {given['denominator']}{share}"
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """One line for a screen without a map: `on time 54 · in grace 6 · late 5 · missed 4 · pending 0 · excused 2`."""
+    return " · ".join(f"{called} {counts[status]}" for status, (_, called) in STYLES.items() if status != "unknown")

@@ -1,0 +1,156 @@
+"""The composition root: settings become adapters, adapters become services. Nobody else chooses adapters."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+
+from libs.runtime.auth import Verifier
+from libs.runtime.clock import Clock, ShiftedClock, SystemClock
+from libs.runtime.component import Background
+from libs.runtime.health import Health
+from libs.runtime.http import create_app
+from libs.runtime.keys import demo_keys, read_jwks
+from libs.runtime.log import EventLog
+from libs.runtime.log_sqlite import open_log
+from libs.runtime.service import bind, run_service
+from libs.runtime.settings import Settings
+from libs.runtime.store import DocumentStore
+from libs.runtime.store_sqlite import open_store
+from libs.runtime.telemetry import Logger, Metrics
+from services.aggregator.component import build as build_aggregator
+from services.ingest.component import build as build_ingest
+from services.notifier.channels.log import LogChannel
+from services.notifier.component import build as build_notifier
+
+READY_SECONDS = 0.02
+"""How often, in real time, a starting process looks whether it may say that it is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What all services share. Closing twice is allowed."""
+
+    log: EventLog
+    store: DocumentStore
+    clock: Clock
+
+    async def close(self) -> None:
+        await self.log.close()
+        await self.store.close()
+
+
+async def open_adapters(settings: Settings, *, read_only: bool = False) -> Adapters:
+    """Open what the settings name; `read_only`, beside the process that writes. Raises StartRefused."""
+    clock = await _clock(settings)
+    log = open_log(settings.log_path, clock, read_only=read_only)
+    try:
+        store = open_store(settings.store_path, read_only=read_only)
+    except BaseException:
+        await log.close()
+        raise
+    return Adapters(log, store, clock)
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, read_only: bool = False) -> AsyncIterator[Adapters]:
+    """`open_adapters`, closed at the end."""
+    adapters = await open_adapters(settings, read_only=read_only)
+    try:
+        yield adapters
+    finally:
+        await adapters.close()
+
+
+async def _clock(settings: Settings) -> Clock:
+    """A shifted clock never starts before what the log already holds: time would run twice."""
+    if settings.clock_start is None and settings.clock_speed == 1:
+        return SystemClock()
+    start = settings.clock_start or datetime.now(UTC)
+    if settings.log_path.exists() and settings.log_path.stat().st_size:
+        log = open_log(settings.log_path, SystemClock(), read_only=True)
+        try:
+            start = max(start, await log.last_time() or start)
+        finally:
+            await log.close()
+    return ShiftedClock(start, settings.clock_speed)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """Every service in one app, and the loops that run beside it."""
+
+    app: FastAPI
+    background: Sequence[Background]
+    health: Health
+
+
+def assemble(settings: Settings, adapters: Adapters, *, logger: Logger) -> Assembled:
+    """Wire the services. Nothing runs yet."""
+    health, metrics = Health(), Metrics()
+    keys = read_jwks(settings.jwks) if settings.jwks else demo_keys(settings.data).jwks
+    log, store, clock, states = adapters.log, adapters.store, adapters.clock, settings.states
+    components = (
+        build_ingest(log=log, clock=clock, states=states, health=health, metrics=metrics),
+        build_aggregator(
+            log=log, store=store, clock=clock, states=states, health=health, metrics=metrics, logger=logger
+        ),
+        build_notifier(
+            log=log,
+            store=store,
+            clock=clock,
+            states=states,
+            health=health,
+            metrics=metrics,
+            logger=logger,
+            channels=[LogChannel(logger)],
+        ),
+    )
+    app = create_app(
+        "Rozana",
+        [component.router for component in components],
+        verifier=Verifier(keys),
+        rate=settings.rate,
+        health=health,
+        metrics=metrics,
+        clock=adapters.clock,
+        logger=logger,
+    )
+    return Assembled(app, [loop for component in components for loop in component.background], health)
+
+
+async def up(settings: Settings, *, logger: Logger, announce: Callable[[str], None]) -> None:
+    """Serve everything in this process until a signal; `announce` gets the URL once it is ready.
+
+    Raises StartRefused, and what a consumer died of.
+    """
+    listener = bind(settings.host, settings.port)
+    try:
+        adapters = await open_adapters(settings)
+        try:
+            assembled = assemble(settings, adapters, logger=logger)
+        except BaseException:
+            await adapters.close()
+            raise
+    except BaseException:
+        listener.close()
+        raise
+    serving = asyncio.get_running_loop().create_future()
+
+    async def say_when_ready() -> None:
+        port = await serving
+        while await assembled.health.failing():  # noqa: ASYNC110 -- readiness is asked for, it tells nobody
+            await asyncio.sleep(READY_SECONDS)
+        announce(f"http://{settings.host}:{port}")
+        await asyncio.Event().wait()  # the background never ends by itself
+
+    await run_service(
+        assembled.app,
+        listener=listener,
+        background=[*assembled.background, say_when_ready],
+        on_bound=serving.set_result,
+        close=adapters.close,
+    )

@@ -1,0 +1,83 @@
+"""What is done to the projections from outside: rebuilt from the log, and compared by hash."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from libs.events.canonical import canonical_hash
+from libs.events.streams import STREAMS
+from libs.runtime.dead_letters import DeadLetters
+from libs.runtime.errors import StartRefused
+from libs.runtime.projection import Projection, collection_hash
+from libs.runtime.projector import live_collection
+from libs.runtime.settings import Settings
+from libs.runtime.store import DocumentStore
+from libs.runtime.telemetry import Logger, Metrics
+from rozana.compose import Adapters, opened
+from services.aggregator.projector import PROJECTIONS as AGGREGATOR_PROJECTIONS
+from services.aggregator.rebuild import Rebuilt
+from services.aggregator.rebuild import rebuild as rebuild_one
+from services.notifier.alerts import PROJECTIONS as ALERT_PROJECTIONS
+
+PROJECTIONS: Mapping[str, Projection[Any]] = {
+    projection.name: projection for projection in (*AGGREGATOR_PROJECTIONS, *ALERT_PROJECTIONS.values())
+}
+"""Everything that is folded into documents, by name."""
+
+
+async def rebuild(settings: Settings, names: Sequence[str], *, logger: Logger) -> None:
+    """Rebuild these projections, one after the other: a progress bar on stderr, a line with the hashes on stdout.
+
+    Raises StartRefused while `rozana up` runs, and what a reader raises.
+    """
+    if not settings.log_path.exists():
+        raise StartRefused(
+            f"{settings.log_path} does not exist: nothing to rebuild from (ROZANA_DATA says where it is)"
+        )
+    async with opened(settings) as adapters:
+        letters = DeadLetters(adapters.log, adapters.clock, Metrics(), logger)
+        with Progress(console=Console(stderr=True)) as bar:
+            for name in names:
+                task = bar.add_task(name, total=None)
+                rebuilt = await rebuild_one(
+                    PROJECTIONS[name],
+                    adapters.log,
+                    adapters.store,
+                    settings.states,
+                    dead_letters=letters,
+                    progress=partial(_advance, bar, task),
+                )
+                bar.update(task, completed=rebuilt.events, total=rebuilt.events)
+                print(f"{name:<18} {rebuilt.events:>9} events  {_verdict(rebuilt)}", flush=True)
+
+
+def _advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
+
+
+def _verdict(rebuilt: Rebuilt) -> str:
+    if rebuilt.live_hash is None:
+        return f"rebuilt {rebuilt.hash}  there was none before"
+    same = "the same" if rebuilt.live_hash == rebuilt.hash else "DIFFERENT: the rebuilt one is live now"
+    return f"live {rebuilt.live_hash}  rebuilt {rebuilt.hash}  {same}"
+
+
+async def stream_ends(adapters: Adapters, states: Sequence[str]) -> Mapping[str, int]:
+    """The end of each stream of these states and of the nation: the offset that its next record will get."""
+    names = [
+        stream.name(state) for stream in STREAMS.values() for state in (states if stream.per == "state" else (None,))
+    ]
+    return {name: await adapters.log.end(name) for name in sorted(names)}
+
+
+async def projections_hash(store: DocumentStore) -> str:
+    """One canonical hash over the live documents of all projections. Snapshots and the outbox take no part."""
+    return canonical_hash(
+        {
+            name: await collection_hash(store, await live_collection(store, projection))
+            for name, projection in PROJECTIONS.items()
+        }
+    )
