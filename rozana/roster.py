@@ -68,7 +68,7 @@ def read_roster(path: Path, state: str) -> list[EventData]:
             if holder and holders.setdefault(holder.tenure_id, holder) is not holder:
                 raise BadFile(f"{where} tenure_id: stands there twice: nothing was sent")
     except csv.Error as error:
-        raise BadFile(f"{path}, row {rows.line_num}: {error}: nothing was sent") from None
+        raise BadFile(f"{path}, after row {rows.line_num}: {error}: nothing was sent") from None
     if not districts:
         raise BadFile(f"{path} holds no district: nothing was sent")
     return [*districts.values(), *holders.values()]

@@ -62,7 +62,7 @@ def _report(duty: DutyState, event: Event, data: ReportFiled | ReportCorrected) 
         return Outcome.DUPLICATE if known.body_hash == event.body_hash() else Outcome.CONFLICT
     if refused := _outside(duty, event.time, data.district, data.day):
         return refused
-    holder = duty.roster.districts[data.district].accountable(data.day, duty.policies.deadlines(data.day).grace_until)
+    holder = duty.roster.districts[data.district].accountable(data.day, duty.limits(data.day).grace_until)
     if holder is None or holder.tenure_id != data.tenure_id:
         return Outcome.NOT_HOLDER
     day = duty.days.get(data.day)
@@ -87,7 +87,7 @@ def _outside(duty: DutyState, at: datetime, code: str, day: date) -> Outcome | N
         return Outcome.UNKNOWN_DISTRICT
     if not duty.policies:
         return Outcome.NO_POLICY
-    limits = duty.policies.deadlines(day)
+    limits = duty.limits(day)
     if at < limits.opens:
         return Outcome.FUTURE_DAY
     if at >= limits.lock_at or duty.forgotten(day):

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 from libs.duty.days import Change, OpenDay
-from libs.duty.owed import ONE_DAY, open_days
+from libs.duty.owed import ONE_DAY
 from libs.duty.roster import Misses
 from libs.duty.state import DutyState
 from libs.duty.transitions import DayClosed, DayMissed, ReminderDue, Status, StatusChanged, Transition
@@ -39,7 +39,6 @@ def next_due(duty: DutyState) -> datetime | None:
 def reach(duty: DutyState, at: datetime) -> Iterator[Transition]:
     """The clock has reached `at`: all that fell due by then, in the order in which it fell due."""
     duty.clock = at
-    yield from open_days(duty, at)
     due = [(day.deadlines.remind_at, 0, day) for day in duty.days.values() if not day.reminded]
     due += [(day.deadlines.grace_until, 1, day) for day in duty.days.values() if not day.closed]
     for instant, judged, day in sorted(due, key=lambda each: (*each[:2], each[2].day)):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from libs.duty.days import OpenDay
+from libs.duty.deadlines import Deadlines
 from libs.duty.policies import Policies
 from libs.duty.roster import Roster
 
@@ -38,6 +39,10 @@ class DutyState:
         """The last day that has begun."""
         return next(reversed(self.days), None)
 
+    def limits(self, day: date) -> Deadlines:
+        """The deadlines of any day. Needs a policy."""
+        return self.days[day].deadlines if day in self.days else self.policies.deadlines(day)
+
     def forgotten(self, day: date) -> bool:
         """Whether `day` has been let go of: locked for good."""
         return bool(self.days) and day < next(iter(self.days))
@@ -50,4 +55,4 @@ class DutyState:
         if not self.policies:
             return False
         known = self.days.get(day)
-        return at >= self.policies.deadlines(day).grace_until or (known.closed if known else self.forgotten(day))
+        return at >= self.limits(day).grace_until or (known.closed if known else self.forgotten(day))

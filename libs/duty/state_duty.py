@@ -72,9 +72,12 @@ class StateDuty(DutyState):
     def evolve(self, recorded: Recorded) -> Step:
         """Fold one event. An event folded again is a duplicate and changes no number."""
         event = recorded.event
-        if isinstance(event.data, ClockReached) and event.data.at > recorded.appended_at + CLOCK_TOLERANCE:
-            return Step(Outcome.CLOCK_AHEAD)
-        transitions = list(owed.open_days(self, event.time))
+        now = event.time
+        if isinstance(event.data, ClockReached):
+            now = event.data.at  # when somebody came to say so is of no account
+            if now > recorded.appended_at + CLOCK_TOLERANCE:
+                return Step(Outcome.CLOCK_AHEAD)
+        transitions = list(owed.open_days(self, now))
         outcome = examine(self, event)
         match event.data:
             case ReportFiled() | ReportCorrected() if outcome in {Outcome.DUPLICATE, Outcome.CONFLICT}:
@@ -200,8 +203,8 @@ class StateDuty(DutyState):
     # -- snapshots ------------------------------------------------------------------------------------------------
 
     def dump(self) -> Mapping[str, object]:
-        """As JSON values, for a snapshot document."""
-        return _adapter().dump_python(self, mode="json")  # type: ignore[no-any-return]
+        """As JSON values, for a snapshot document. What stands at its default is left out: most of an entry does."""
+        return _adapter().dump_python(self, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]
 
     @staticmethod
     def load(body: Mapping[str, object]) -> "StateDuty":

@@ -97,6 +97,7 @@ async def consume(
     decoder = _Decoder(name, await log.identity(), metrics, dead_letters)
     for stream in positions.streams:
         positions.move(stream, await _first_offset(log, stream, await sink.checkpoint(stream), decoder.log))
+        metrics.consumer_position.labels(consumer=name, stream=stream).set(positions[stream])
     async with log.reader({stream: positions[stream] for stream in positions.streams}) as reader:
         while True:
             polled = await reader.poll(max_records=max_records, timeout=POLL_SECONDS)

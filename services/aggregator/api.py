@@ -3,14 +3,13 @@
 Every answer says as of which event it is right: all events up to that offset are in it.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path, Query
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Header, Path, Query
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 
 from libs.events.streams import stream_name
 from libs.events.values import Day
@@ -26,9 +25,15 @@ STATES = "GET /v1/states"
 DAY = "GET /v1/states/{state}/days/{day}"
 REPORT = "GET /v1/reports/{id}"
 CHANGES = "GET /v1/states/{state}/changes"
+UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+"""What proxies must be told, lest they wait for the end (the second one is nginx's)."""
 
 LastSeen = Annotated[int | None, Query(ge=-1, description="the offset of the last event already seen; -1: none")]
 LastEventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=-1)]
+
+
+class EventStream(StreamingResponse):
+    media_type = "text/event-stream"
 
 
 def routes(reading: Reading, log: EventLog, positions: Positions, states: Sequence[str]) -> APIRouter:
@@ -58,33 +63,29 @@ def routes(reading: Reading, log: EventLog, positions: Positions, states: Sequen
             require(principal, REPORT, str(found["district"]))
         return _found(found)
 
-    async def start(
+    # Not FastAPI's own stream of events: when a reader leaves in the middle of one, it fails with a broken channel.
+    @router.get("/v1/states/{state}/changes", response_class=EventStream)
+    async def follow(
+        request: Request,
         state: str,
         principal: Authenticated,
         after: LastSeen = None,
         last_event_id: LastEventId = None,
-    ) -> int:
-        """The first offset to send. What must be refused is refused here: behind this the answer has begun."""
+    ) -> EventStream:
+        """Every event of the state's reports stream, as server-sent events with the offset as id.
+
+        They begin behind `Last-Event-ID`, or else behind `after`, or else now. A comment is sent when all is quiet.
+        """
         require(principal, CHANGES, state)
         if state not in states:
             raise _nothing()
-        end = await log.end(stream_name("reports", state))
+        stream = stream_name("reports", state)
+        end = await log.end(stream)
         seen = after if last_event_id is None else last_event_id
         if seen is not None and seen >= end:
             raise Problem(422, "there is no such event", [FieldError("", "lies behind the end of the stream")])
-        return end if seen is None else seen + 1
-
-    @router.get("/v1/states/{state}/changes", response_class=EventSourceResponse)
-    async def follow(
-        request: Request, state: str, offset: Annotated[int, Depends(start)]
-    ) -> AsyncIterator[ServerSentEvent]:
-        """Every event of the state's reports stream, as server-sent events with the offset as id.
-
-        They begin behind `Last-Event-ID`, or else behind `after`, or else now. A comment is sent every 15 seconds.
-        """
-        stream = stream_name("reports", state)
-        async for event in changes(log, positions, stream, offset, request.app.state.stopping):
-            yield event
+        events = changes(log, positions, stream, end if seen is None else seen + 1, request.app.state.stopping)
+        return EventStream(events, headers=UNBUFFERED)
 
     return router
 

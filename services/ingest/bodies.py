@@ -132,10 +132,11 @@ def as_text(item: object) -> bytes:
 
 
 def _unpostable(name: object, body: bytes) -> Problem:
-    if name in TYPES:
+    """Why an event of the type `name` cannot be posted. Raises Problem, if it is no CloudEvent in the first place."""
+    if isinstance(name, str) and name in TYPES:
         return Problem(403, "events of this type cannot be posted here")
-    validate(CloudEvent[dict[str, object]], body)  # if it is no CloudEvent at all, that is the better answer
-    known = next((entry for key, entry in CATALOGUE.items() if str(name).startswith(f"rozana.{key}.v")), None)
+    sent = validate(CloudEvent[dict[str, object]], body)
+    known = next((entry for key, entry in CATALOGUE.items() if sent.type.startswith(f"rozana.{key}.v")), None)
     if known is not None:
         return _at("/type", f"only version {known.data.VERSION} of this event type is taken")
     return _at("/type", "is not an event type that is known here")

@@ -91,19 +91,13 @@ def decide(event: Event, duty: StateDuty, known: KnownEvents, tenure_id: str | N
 
     `duty` is that of the event's state; `tenure_id` is what the sender's token says, if he has one.
     """
-    if earlier := known.get(event.id):
-        return Replay(earlier) if earlier.is_same(event) else refuse(Outcome.CONFLICT)
-    for reason in (_outcome(event, duty), _rule(event, known, tenure_id)):
-        if reason is not None and ANSWERS[reason] is not None:
-            return refuse(reason)
+    earlier = known.get(event.id)
+    if earlier and earlier.is_same(event):
+        return Replay(earlier)
+    for reason in (Outcome.CONFLICT,) if earlier else (_outcome(event, duty), _rule(event, known, tenure_id)):
+        if answer := ANSWERS[reason]:
+            return Refuse(reason, answer)
     return Accept(event, stream_name(CATALOGUE[event.data.NAME].streams[0], event.data.state))
-
-
-def refuse(reason: Reason) -> Refuse:
-    """The refusal for a reason that has an answer."""
-    answer = ANSWERS[reason]
-    assert answer is not None  # noqa: S101 -- callers have looked
-    return Refuse(reason, answer)
 
 
 def _outcome(event: Event, duty: StateDuty) -> Outcome:
@@ -112,7 +106,7 @@ def _outcome(event: Event, duty: StateDuty) -> Outcome:
     return duty.examine(event)
 
 
-def _rule(event: Event, known: KnownEvents, tenure_id: str | None) -> Rule | None:
+def _rule(event: Event, known: KnownEvents, tenure_id: str | None) -> Reason:
     match event.data:
         case Report(tenure_id=claimed) if claimed != tenure_id:
             return Rule.OTHER_TENURE
@@ -122,4 +116,4 @@ def _rule(event: Event, known: KnownEvents, tenure_id: str | None) -> Rule | Non
                 return Rule.UNKNOWN_REPORT
         case _:
             pass
-    return None
+    return Outcome.APPLIED

@@ -14,7 +14,7 @@ from libs.runtime.health import Health
 from libs.runtime.log import EventLog
 from libs.runtime.positions import Positions
 from libs.runtime.projection import Body
-from libs.runtime.projector import Projector, live_collection
+from libs.runtime.projector import Projector, open_collection
 from libs.runtime.store import DocumentStore
 from libs.runtime.telemetry import Logger, Metrics
 from services.notifier.alerts import PROJECTIONS
@@ -53,7 +53,7 @@ def build(
 
     async def project(kind: Kind) -> Never:
         projection = PROJECTIONS[kind]
-        sink = Projector(projection, store, await live_collection(store, projection))
+        sink = Projector(projection, store, await open_collection(store, projection))
         await consume(projection.name, log, folded[kind], sink, metrics=metrics, dead_letters=dead_letters)
 
     async def fill(kind: Kind) -> Never:

@@ -104,10 +104,10 @@ class Watcher:
 
     def _see(self, watched: _Watched, item: Item) -> Seen:
         event = item.event if isinstance(item, Recorded) else None
-        transitions: Sequence[Transition] = ()
-        if watched.kind == "reports":
-            transitions = self._fold_duty(self._duties[watched.state], item)
-        return Seen(watched.state, item.stream, item.offset, event, transitions)
+        if watched.kind != "reports":
+            return Seen(watched.state, item.stream, item.offset, event)
+        duty = self._duties[watched.state]
+        return Seen(watched.state, item.stream, item.offset, event, self._fold_duty(duty, item), duty)
 
     def _fold_duty(self, duty: StateDuty, item: Item) -> Sequence[Transition]:
         if not isinstance(item, Recorded):

@@ -22,6 +22,8 @@ END = instant(f"{FIRST + timedelta(days=DAYS + 4)}T00:00")
 AFTER_ALL = END + timedelta(days=14)
 """By now the slowest timekeeper has said so."""
 DISTRICTS = ("guna", "dhar")
+QUICK = (0, 0, 0, 1, 4)
+ZONES = ("Asia/Kolkata", "Asia/Kolkata", "Asia/Tokyo", "Europe/Berlin")
 RULES = (("21:00", 180, 1), ("21:00", 180, 0), ("12:00", 0, 2), ("06:00", 600, 1), ("23:00", 1440, 2), ("00:00", 0, 0))
 """Due, grace, lock."""
 HOURS = (0, 6, 10, 12, 16, 19, 21, 23, 24)
@@ -75,7 +77,7 @@ def told(draw: st.DrawFn, at: datetime, earlier: Sequence[Event]) -> Event:  # n
             return say.excused(district, day, at=at)
         case "p":
             due, grace, lock = draw(st.sampled_from(RULES))
-            tz = draw(st.sampled_from(("Asia/Kolkata", "Asia/Kolkata", "Asia/Tokyo", "Europe/Berlin")))
+            tz = draw(st.sampled_from(ZONES))
             return say.policy(due, grace, version=number + 1, effective_from=day, tz=tz, lock=lock, at=at)
         case "g":
             return say.relieved(district, holder, until=day, at=at)
@@ -88,8 +90,11 @@ def told(draw: st.DrawFn, at: datetime, earlier: Sequence[Event]) -> Event:  # n
 
 
 @st.composite
-def logs(draw: st.DrawFn, *, delays: Sequence[int] = (0, 0, 0, 1, 4)) -> list[Logged]:
-    """What is logged in some days, in the order of the log. `delays`: seconds from received to appended."""
+def logs(draw: st.DrawFn, *, delays: Sequence[int] = QUICK) -> list[Logged]:
+    """What is logged in some days, in the order of the log.
+
+    delays: seconds from received to appended, of reports; all else is quick, the first policy at once.
+    """
     before = instant(f"{FIRST}T00:00") - timedelta(hours=2)
     in_time = st.one_of(st.just(before), st.just(before), st.just(before), instants())
     due, grace, lock = draw(st.sampled_from(RULES))
@@ -101,7 +106,11 @@ def logs(draw: st.DrawFn, *, delays: Sequence[int] = (0, 0, 0, 1, 4)) -> list[Lo
         said.append(say.appointed(district, since=since, at=max(said[-1].time, draw(in_time))))
     for at in sorted(draw(st.lists(instants(), min_size=4, max_size=20))):
         said.append(draw(told(at, said)))
-    logged = [Logged(event, event.time + timedelta(seconds=draw(st.sampled_from(delays)))) for event in said]
+    logged = [Logged(said[0], said[0].time)]
+    for event in said[1:]:
+        report = isinstance(event.data, ReportFiled | ReportCorrected)
+        delay = draw(st.sampled_from(delays if report else QUICK))
+        logged.append(Logged(event, event.time + timedelta(seconds=delay)))
     return sorted(logged, key=lambda each: each.appended_at)
 
 

@@ -14,7 +14,7 @@ from libs.events.calendar import HolidayDeclared, HolidayRevoked
 from libs.events.envelope import Event
 from libs.events.policy import PolicyAdopted
 from libs.events.presidents import LeaveGranted, PresidentAppointed, PresidentRelieved
-from libs.events.reports import ReportCorrected, ReportFiled
+from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
 from tests.duty.events import STATE, recorded
 from tests.duty.scenarios import Logged, Run, logs
 from tests.duty.stories import without_conflicts
@@ -47,7 +47,7 @@ def statuses(transitions: Iterable[Transition]) -> dict[tuple[date, str], Status
     return {(each.day, each.district): each.after for each in transitions if isinstance(each, StatusChanged)}
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(logs(), st.sampled_from(LAGS), st.booleans())
 def test_judged_late_is_judged_the_same(log: Sequence[Logged], lag: timedelta, leaps: bool) -> None:
     in_time, behind = Run().through(log), Run(lag=lag, leaps=leaps).through(log)
@@ -55,7 +55,7 @@ def test_judged_late_is_judged_the_same(log: Sequence[Logged], lag: timedelta, l
     assert in_time.duty.dump() == behind.duty.dump()
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(logs(delays=SLOW), st.data())
 def test_repeated_events_change_nothing(log: Sequence[Logged], data: st.DataObject) -> None:
     plain = Run().through(log)
@@ -63,17 +63,24 @@ def test_repeated_events_change_nothing(log: Sequence[Logged], data: st.DataObje
     known: list[Event] = []
     for record, step in plain.steps:
         assert doubled.evolve(record) == step
-        if EFFECTS[step.outcome] is not Effect.IGNORED:
-            known.append(record.event)
+        if EFFECTS[step.outcome] is not Effect.IGNORED and not isinstance(record.event.data, ReportReviewed):
+            known.append(record.event)  # a review leaves nothing in duty by which to know it again
         if data.draw(st.booleans()) and known:
             again = data.draw(st.sampled_from(known))
+            if _begins_a_day(doubled, again):  # a policy has brought midnight forward: as any later event would
+                continue
             said = doubled.evolve(recorded(again, record.offset, record.appended_at))
             assert EFFECTS[said.outcome] is Effect.IGNORED
             assert said.outcome is Outcome.CONFLICT or not said.transitions
     assert without_conflicts(doubled) == without_conflicts(plain.duty)
 
 
-@settings(max_examples=100)
+def _begins_a_day(duty: StateDuty, event: Event) -> bool:
+    last = duty.last_day()
+    return last is not None and event.time >= duty.policies.deadlines(last + timedelta(days=1)).opens
+
+
+@settings(max_examples=60)
 @given(logs(delays=SLOW), st.data())
 def test_a_crash_anywhere_changes_nothing(log: Sequence[Logged], data: st.DataObject) -> None:
     plain = Run().through(log)
@@ -85,7 +92,7 @@ def test_a_crash_anywhere_changes_nothing(log: Sequence[Logged], data: st.DataOb
     assert again.dump() == plain.duty.dump()
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(logs(delays=SLOW), st.sampled_from([timedelta(seconds=5), *LAGS]))
 def test_every_day_is_judged_once_and_nobody_twice(log: Sequence[Logged], lag: timedelta) -> None:
     run = Run(lag=lag).through(log)
@@ -101,7 +108,7 @@ def test_every_day_is_judged_once_and_nobody_twice(log: Sequence[Logged], lag: t
     assert all(day.deadlines.grace_until > run.duty.clock for day in open_days if run.duty.clock)
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(logs(delays=SLOW), st.sampled_from([timedelta(seconds=5), *LAGS]))
 def test_a_report_received_in_time_is_never_missed_and_never_late(log: Sequence[Logged], lag: timedelta) -> None:
     run = Run(lag=lag).through(log)
@@ -117,7 +124,7 @@ def test_a_report_received_in_time_is_never_missed_and_never_late(log: Sequence[
                 assert status not in {Status.MISSED, Status.LATE, Status.PENDING}
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(logs(delays=SLOW), st.sampled_from([timedelta(seconds=5), *LAGS]))
 def test_nobody_is_accused_of_what_he_did_not_owe(log: Sequence[Logged], lag: timedelta) -> None:
     run = Run(lag=lag).through(log)
@@ -158,7 +165,7 @@ def _in_time(event: Event, run: Run) -> bool:
     return record.appended_at - event.time < timedelta(seconds=5)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(logs())
 def test_only_reports_are_kept(log: Sequence[Logged]) -> None:
     run = Run().through(log)

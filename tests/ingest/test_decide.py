@@ -57,6 +57,10 @@ class Given:
         return decision
 
 
+def reason_of(decision: Decision) -> Reason | None:
+    return decision.reason if isinstance(decision, Refuse) else None
+
+
 def grievance(district: str = "guna", known_as: str = "a grievance") -> Event:
     data = GrievanceRaised(
         state=STATE, district=code(district), grievance_id=named(known_as), category="conduct", severity=Severity.LOW
@@ -158,16 +162,12 @@ def test_a_correction_of_the_latest_version_is_appended() -> None:
     second = corrected("guna", TODAY, NOW, of=first.id)
     assert Given(*RULED, REPORT, first).when(second) == Accept(second, STREAM)
     stale = corrected("guna", TODAY, NOW, of=REPORT.id, known_as="an older version")
-    assert Given(*RULED, REPORT, first).when(stale) == Refuse(
-        Outcome.STALE_CORRECTION, ANSWERS[Outcome.STALE_CORRECTION] or pytest.fail()
-    )
+    assert reason_of(Given(*RULED, REPORT, first).when(stale)) is Outcome.STALE_CORRECTION
 
 
 def test_a_grievance_goes_to_the_grievances_if_its_district_is_known() -> None:
     assert Given(*RULED).when(grievance(), None) == Accept(grievance(), "rozana.in-mp.grievances")
-    refused = Given(*RULED).when(grievance("harda"), None)
-    assert isinstance(refused, Refuse)
-    assert refused.reason is Outcome.UNKNOWN_DISTRICT
+    assert reason_of(Given(*RULED).when(grievance("harda"), None)) is Outcome.UNKNOWN_DISTRICT
 
 
 def test_a_retry_is_recognised_whatever_has_become_of_the_rules() -> None:
@@ -179,9 +179,7 @@ def test_a_retry_is_recognised_whatever_has_become_of_the_rules() -> None:
 
 def test_a_known_id_with_another_body_is_a_conflict() -> None:
     other = replace(filed("guna", TODAY, NOW, summary="other"), id=REPORT.id)
-    decision = Given(*RULED, REPORT).when(other)
-    assert isinstance(decision, Refuse)
-    assert decision.reason is Outcome.CONFLICT
+    assert reason_of(Given(*RULED, REPORT).when(other)) is Outcome.CONFLICT
 
 
 def test_a_known_id_with_the_same_body_and_another_type_is_a_conflict() -> None:
@@ -189,21 +187,17 @@ def test_a_known_id_with_the_same_body_and_another_type_is_a_conflict() -> None:
     revoked = replace(no_holiday("2026-11-24", at=NOW), id=declared.id)
     revoked = replace(revoked, data=revoked.data.model_copy(update={"name": "Diwali"}))
     assert revoked.body_hash() == declared.body_hash()
-    decision = Given(*RULED, declared).when(revoked)
-    assert isinstance(decision, Refuse)
-    assert decision.reason is Outcome.CONFLICT
+    assert reason_of(Given(*RULED, declared).when(revoked)) is Outcome.CONFLICT
 
 
 def test_the_domain_is_asked_before_the_tenure_of_the_token() -> None:
-    decision = Given(*RULED).when(filed("guna", "2026-11-24", NOW), tenure("bhind", "bela"))
-    assert isinstance(decision, Refuse)
-    assert decision.reason is Outcome.FUTURE_DAY
+    assert (
+        reason_of(Given(*RULED).when(filed("guna", "2026-11-24", NOW), tenure("bhind", "bela"))) is Outcome.FUTURE_DAY
+    )
 
 
 def test_a_report_without_a_tenure_in_the_token_is_refused() -> None:
-    decision = Given(*RULED).when(filed("guna", TODAY, NOW), None)
-    assert isinstance(decision, Refuse)
-    assert decision.reason is Rule.OTHER_TENURE
+    assert reason_of(Given(*RULED).when(filed("guna", TODAY, NOW), None)) is Rule.OTHER_TENURE
 
 
 def test_a_review_needs_a_report_of_its_district() -> None:
@@ -215,6 +209,4 @@ def test_a_review_needs_a_report_of_its_district() -> None:
         reviewed("bhind", REPORT.id, at=NOW),
         reviewed("guna", named(f"review {REPORT.id}"), at=NOW),  # an id that is known, and not a report's
     ):
-        decision = given.when(replace(wrong, id=named("wrong")), None)
-        assert isinstance(decision, Refuse)
-        assert decision.reason is Rule.UNKNOWN_REPORT
+        assert reason_of(given.when(replace(wrong, id=named("wrong")), None)) is Rule.UNKNOWN_REPORT

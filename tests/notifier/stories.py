@@ -59,10 +59,10 @@ class _Telling:
             return self._watch(Seen(STATE, GRIEVANCES, self._next(GRIEVANCES), said))
         offset = self._next(STREAM)
         step = self.duty.evolve(Recorded(said, STREAM, offset, said.time))
-        return self._watch(Seen(STATE, STREAM, offset, said, step.transitions))
+        return self._watch(Seen(STATE, STREAM, offset, said, step.transitions, self.duty))
 
     def hold(self, key: str, at: datetime) -> list[AlertRaised | AlertResolved]:
-        return self._watch(Seen(STATE, STREAM, self._next(STREAM), None, self.duty.hold(key, at)))
+        return self._watch(Seen(STATE, STREAM, self._next(STREAM), None, self.duty.hold(key, at), self.duty))
 
     def _next(self, stream: str) -> int:
         self._ends[stream] += 1

@@ -76,13 +76,23 @@ def test_a_clock_that_comes_late_finds_the_same_reminders() -> None:
     )
 
 
-def test_a_late_report_before_a_late_judgement_changes_nothing_about_the_reminder() -> None:
-    evening().when(clock_reached(REMIND)).when(filed("guna", DAY, "2026-11-24T00:40")).then().when(
-        clock_reached(GRACE, appended_at="2026-11-24T03:00")
-    ).then(resolved(SOON, "guna", DAY, GRACE, how="missed"))
+def test_what_comes_between_the_deadline_and_a_late_judgement_changes_nothing_about_the_reminder() -> None:
+    for late in (filed("guna", DAY, "2026-11-24T00:40"), excused("guna", DAY, at="2026-11-24T00:40")):
+        for story in (
+            evening().when(clock_reached(REMIND)).when(late).then(),
+            evening().when(late).then().when(clock_reached(REMIND)).then(raised(SOON, "guna", DAY, REMIND)),
+        ):
+            story.when(clock_reached(GRACE, appended_at="2026-11-24T03:00")).then(
+                resolved(SOON, "guna", DAY, GRACE, how="missed")
+            )
 
 
-def test_a_state_without_reminders() -> None:
-    given(policy(remind=0), added("guna"), appointed("guna"), rules=[DUE_SOON]).when(
-        filed("guna", DAY, "2026-11-23T20:00"), clock_reached(GRACE)
-    ).then()
+def test_a_later_day_may_be_judged_first() -> None:
+    """Under a new policy the next day ends before the grace of this one does."""
+    hasty = policy("12:00", 0, version=2, effective_from="2026-11-24", at="2026-11-23T10:00")
+    story = given(policy(due="23:00", grace=1440, remind=0), added("guna"), appointed("guna"), rules=[DUE_SOON])
+    story.when(hasty, clock_reached("2026-11-23T23:00")).then(raised(SOON, "guna", DAY, "2026-11-23T23:00"))
+    story.when(filed("guna", "2026-11-24", "2026-11-24T09:00"), clock_reached("2026-11-24T12:00")).then()
+    story.when(clock_reached("2026-11-24T23:00")).then(
+        resolved(SOON, "guna", DAY, "2026-11-24T23:00", how="missed"),
+    )

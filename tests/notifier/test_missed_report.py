@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 from libs.duty.transitions import DayClosed, DayMissed
 from libs.events.alerts import AlertResolved, Rule
-from services.notifier.rules.missed_report import MISSED_REPORT, REMEMBERED, levels
-from services.notifier.rules.rule import OpenAlerts, Seen
+from services.notifier.rules.missed_report import MISSED_REPORT, levels
+from services.notifier.rules.rule import REMEMBERED, OpenAlerts, Seen
 from tests.duty.events import (
     STATE,
     STREAM,

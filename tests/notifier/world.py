@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import io
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from libs.runtime.log import EventLog, LogReader, NewRecord, Record
 from libs.runtime.log_sqlite import open_log
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
 from services.notifier.records import record_of
+from services.notifier.rules import RULES
 from services.notifier.timekeeper import APPEND_DEADLINE, Timekeeper
 from services.notifier.watcher import Watcher
 from tests.duty.events import STATE, STREAM, instant
@@ -41,8 +42,11 @@ async def read(log: EventLog, stream: str) -> list[Recorded]:
     return found
 
 
-async def alerts_of(log: EventLog, stream: str = ALERTS) -> list[tuple[str, str, datetime, str | None]]:
-    """What was said, without where it was caused: type, alert id, instant, how."""
+Told = tuple[str, str, datetime, str | None]
+"""What an alert's event says, without where it was caused: type, alert id, instant, how."""
+
+
+async def alerts_of(log: EventLog, stream: str = ALERTS) -> list[Told]:
     return [
         (item.event.type, data.alert_id, data.at, getattr(data, "how", None))
         for item in await read(log, stream)
@@ -110,7 +114,7 @@ class FrailLog:
     async def read(self, stream: str, offset: int, *, max_records: int = 1000) -> Sequence[Record]:
         return await self._log.read(stream, offset, max_records=max_records)
 
-    def reader(self, positions: dict[str, int]) -> contextlib.AbstractAsyncContextManager[LogReader]:
+    def reader(self, positions: Mapping[str, int]) -> contextlib.AbstractAsyncContextManager[LogReader]:
         return self._log.reader(positions)
 
     async def identity(self) -> str:
@@ -129,6 +133,7 @@ class World:
     def __init__(self, log: EventLog, clock: ManualClock) -> None:
         self.log = log
         self.clock = clock
+        self.rules = RULES
         self.metrics = Metrics()
         self.lines = io.StringIO()
         configure_logging(self.lines)
@@ -136,7 +141,14 @@ class World:
 
     def new_watcher(self, log: EventLog | None = None) -> Watcher:
         """With no memory but the log."""
-        return Watcher(log or self.log, self.clock, [STATE], metrics=self.metrics, logger=get_logger("notifier"))
+        return Watcher(
+            log or self.log,
+            self.clock,
+            [STATE],
+            metrics=self.metrics,
+            logger=get_logger("notifier"),
+            rules=self.rules,
+        )
 
     @contextlib.asynccontextmanager
     async def notifier(self, *, keep_time: bool = True) -> AsyncIterator[None]:

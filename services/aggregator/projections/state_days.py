@@ -14,6 +14,7 @@ from libs.duty.days import Entry, OpenDay
 from libs.duty.policies import Policies
 from libs.duty.roster import District
 from libs.duty.state_duty import HANDLES, StateDuty
+from libs.events.canonical import canonical_json
 from libs.events.clock import ClockReached
 from libs.events.envelope import Recorded, format_instant
 from libs.events.policy import PolicyAdopted
@@ -30,7 +31,7 @@ def document_id(state: str, day: date) -> str:
 
 def policies_of(state: Body) -> Policies:
     """From the document of a state."""
-    return _POLICIES.validate_python(state["policies"])
+    return _POLICIES.validate_json(canonical_json(state["policies"]))
 
 
 def keys(_recorded: Recorded) -> Iterable[str]:

@@ -1,11 +1,9 @@
 """missed-report: a district stayed silent. Every miss is heard of; a row of them by those higher up (guarantee 6)."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from libs.duty.transitions import DayClosed, DayMissed, Status, StatusChanged
 from libs.events.alerts import AlertRaised, AlertResolved, Audience, Rule
-from libs.events.policy import MOST_LOCK_DAYS
 from services.notifier.rules.rule import AlertRule, OpenAlerts, Seen, raised, resolved
 
 AUDIENCES: tuple[tuple[Audience, ...], ...] = (("president", "pcc"), ("president", "pcc"), ("president", "pcc", "aicc"))
@@ -19,9 +17,6 @@ HOW = {
     Status.UNKNOWN: "unknown",
 }
 """Why a miss is over, by what the day has become."""
-
-REMEMBERED = timedelta(days=MOST_LOCK_DAYS + 2)
-"""Longer than a judged day can change: until its lock, and a day of appends that were late."""
 
 
 def watch(memory: OpenAlerts, seen: Seen) -> Iterator[AlertRaised | AlertResolved]:
@@ -46,7 +41,7 @@ def watch(memory: OpenAlerts, seen: Seen) -> Iterator[AlertRaised | AlertResolve
                 for alert in memory.take(changed.district, changed.day.isoformat()):
                     yield resolved(alert, seen, how=HOW[changed.after], at=changed.at, evidence=changed.evidence)
             case DayClosed(day=day):
-                memory.forget_before(day - REMEMBERED)
+                memory.day_closed(day)
             case _:
                 pass
 

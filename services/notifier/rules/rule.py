@@ -6,12 +6,18 @@ To add one: a module with `watch` and the value beside this one, a line in RULES
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
+from libs.duty.state import DutyState
 from libs.duty.transitions import Transition
 from libs.events.alerts import AlertRaised, AlertResolved, Audience, Cause, Rule, alert_id
 from libs.events.envelope import Event
+from libs.events.policy import MOST_LOCK_DAYS
 from libs.events.streams import Kind
+
+REMEMBERED = timedelta(days=MOST_LOCK_DAYS + 2)
+"""Longer than a day can change: until its lock, and a day of appends that were late. Also days that a later policy
+judges before earlier ones are within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,8 @@ class Seen:
     event: Event | None
     """None: the record could not be read."""
     transitions: Sequence[Transition] = ()
-    """Of a reports stream."""
+    duty: DutyState | None = None
+    """With the transitions, of a reports stream: as it stands behind the record. Only to be read."""
 
     @property
     def cause(self) -> Cause:
@@ -52,9 +59,9 @@ class OpenAlerts:
         """All levels of it, which are no longer open then."""
         return self._by_period.get(period, {}).pop(subject, ())
 
-    def forget_before(self, day: date) -> None:
-        """Let go of the days (periods) before `day`."""
-        for period in [each for each in self._by_period if each < day.isoformat()]:
+    def day_closed(self, day: date) -> None:
+        """`day` is judged: let go of the days that can no longer change."""
+        for period in [each for each in self._by_period if each < (day - REMEMBERED).isoformat()]:
             del self._by_period[period]
 
 
