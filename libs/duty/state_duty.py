@@ -92,12 +92,12 @@ class StateDuty(DutyState):
         judge.forget(self)
         return Step(outcome, tuple(transitions), days)
 
-    def hold(self, key: str, at: datetime | None = None) -> tuple[Transition, ...]:
+    def hold(self, key: str, at: datetime) -> tuple[Transition, ...]:
         """A record about the district (or state) `key` cannot be read: its open days are unknown, nobody is accused.
 
         at: when the log took the record. It may be the first one of its day.
         """
-        transitions: list[Transition] = list(owed.open_days(self, at)) if at is not None else []
+        transitions: list[Transition] = list(owed.open_days(self, at))
         for day in self.days.values():
             for code, entry in day.entries.items():
                 if key in {code, self.state} and not day.closed and entry.report_id is None:

@@ -32,7 +32,7 @@ STREAMS: dict[Kind, Stream] = {
         Stream("alerts", "state", "district or state", ("notifier",), ("aicc", "pcc")),
         Stream("grievances", "state", "district or state", ("ingest", "notifier"), ("aicc",)),
         Stream("system", "nation", "service", ("ingest", "notifier"), ("operator",)),
-        Stream("dead-letters", "nation", "stream", ("ingest", "aggregator"), ("operator",)),
+        Stream("dead-letters", "nation", "stream", ("ingest", "aggregator", "notifier"), ("operator",)),
     )
 }
 

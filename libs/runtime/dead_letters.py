@@ -47,12 +47,15 @@ class DeadLetters:
 
     def _letter(self, record: Record, reason: str) -> Event:
         place = f"{record.stream}/{record.offset}"
+        state = state_of(record.stream)
+        if state is None:  # nothing of a district can hide in the streams of no state
+            raise ReadStopped(f"{place} cannot be read ({reason}): see who writes there")
         return Event(
             id=str(uuid5(NAMESPACE_URL, f"urn:rozana:dead-letter:{place}")),
             source="urn:rozana:reader",
             time=self._clock.now(),
             data=RecordDeadLettered(
-                state=state_of(record.stream) or "",
+                state=state,
                 stream=record.stream,
                 offset=record.offset,
                 key=record.key,

@@ -21,19 +21,8 @@ ALLOWED_KEYS = frozenset(
     {"timestamp", "level", "component", "event", "where", "error", "message", "frames", "caused_by", "dropped"}
     # what it is about
     | {"state", "district", "day", "stream", "offset", "end", "position", "consumer", "projection", "event_type"}
-    | {
-        "alert_id",
-        "delivery",
-        "audience",
-        "rule",
-        "alert_level",
-        "channel",
-        "outcome",
-        "reason",
-        "count",
-        "seconds",
-        "attempt",
-    }
+    | {"alert_id", "delivery", "audience", "rule", "alert_level", "channel", "outcome", "reason"}
+    | {"count", "seconds", "attempt"}
     | {"method", "route", "status", "duration_ms", "host", "port", "env", "version", "speed"}
 )
 LONGEST_VALUE = 500

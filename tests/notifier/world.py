@@ -91,11 +91,39 @@ class Dies(Exception):
     """What a crash is in these tests."""
 
 
-class FrailLog:
+class AnotherLog:
+    """A log that is another one in all but what a subclass does otherwise."""
+
+    def __init__(self, log: EventLog) -> None:
+        self.log = log
+
+    async def append(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
+        return await self.log.append(stream, records)
+
+    async def end(self, stream: str) -> int:
+        return await self.log.end(stream)
+
+    async def read(self, stream: str, offset: int, *, max_records: int = 1000) -> Sequence[Record]:
+        return await self.log.read(stream, offset, max_records=max_records)
+
+    def reader(self, positions: Mapping[str, int]) -> contextlib.AbstractAsyncContextManager[LogReader]:
+        return self.log.reader(positions)
+
+    async def identity(self) -> str:
+        return await self.log.identity()
+
+    async def last_time(self) -> datetime | None:
+        return await self.log.last_time()
+
+    async def close(self) -> None:
+        await self.log.close()
+
+
+class FrailLog(AnotherLog):
     """A log in a process that dies around its n-th append from now: just before it is durable, or just after."""
 
     def __init__(self, log: EventLog, appends: int, *, after: bool) -> None:
-        self._log = log
+        super().__init__(log)
         self._left = appends
         self._after = after
 
@@ -103,28 +131,10 @@ class FrailLog:
         self._left -= 1
         if self._left < 0 and not self._after:
             raise Dies
-        appended = await self._log.append(stream, records)
+        appended = await self.log.append(stream, records)
         if self._left < 0:
             raise Dies
         return appended
-
-    async def end(self, stream: str) -> int:
-        return await self._log.end(stream)
-
-    async def read(self, stream: str, offset: int, *, max_records: int = 1000) -> Sequence[Record]:
-        return await self._log.read(stream, offset, max_records=max_records)
-
-    def reader(self, positions: Mapping[str, int]) -> contextlib.AbstractAsyncContextManager[LogReader]:
-        return self._log.reader(positions)
-
-    async def identity(self) -> str:
-        return await self._log.identity()
-
-    async def last_time(self) -> datetime | None:
-        return await self._log.last_time()
-
-    async def close(self) -> None:
-        await self._log.close()
 
 
 class World:
