@@ -45,6 +45,9 @@ def routes(intake: Intake, clock: Clock, metrics: Metrics) -> APIRouter:
             event = bodies.report(body, _arrival(request, principal, clock))
         return _answer(*await intake.accept(event, principal))
 
+    # The hot route is served without FastAPI's layers, which cost it an eighth; the one above describes it.
+    router.add_route("/v1/reports", post_report, methods=["POST"], include_in_schema=False)
+
     @router.post(
         "/v1/events",
         status_code=202,

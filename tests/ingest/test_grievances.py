@@ -1,0 +1,91 @@
+"""POST /v1/grievances: what is raised is kept; who raised it, and when on the day, is nowhere."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from libs.events.grievances import GrievanceRaised
+from libs.runtime.limits import Rate
+from tests.duty.events import closed_district, instant
+from tests.ingest.desk import GRIEVANCES, NOW, ROSTER, Desk, running
+
+ID = "6f1d0a5e-3b64-4b4e-9a51-0f4d1c1f7a10"
+BODY = {"id": ID, "district": "in-mp.guna", "category": "conduct", "severity": "high"}
+TRACE = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+
+
+async def test_a_grievance_becomes_an_event_that_tells_nothing_of_its_sender(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        answer = await desk.post("/v1/grievances", BODY, token="", headers=TRACE)
+        assert answer.status_code == 202
+        assert "location" not in answer.headers
+        receipt = answer.json()
+        assert receipt.pop("sha256")
+        assert receipt == {"id": ID, "stream": GRIEVANCES, "offset": 0, "received_at": "2026-11-23T00:00:00Z"}
+        event, data = await desk.last(GRIEVANCES)
+        assert data == GrievanceRaised.model_validate_json(
+            f'{{"state":"in-mp","district":"in-mp.guna","grievance_id":"{ID}","category":"conduct","severity":"high"}}'
+        )
+        assert (event.actor, event.traceparent, event.source) == (None, None, "urn:rozana:grievances")
+        assert event.time == datetime(2026, 11, 23, tzinfo=UTC)
+        (record,) = await desk.log.read(GRIEVANCES, 0)
+        assert record.key == "in-mp.guna"
+
+
+async def test_a_token_makes_no_difference_and_leaves_no_trace(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        for token in (desk.token("aicc", "in"), "forged"):
+            assert (await desk.post("/v1/grievances", BODY, token=token, headers=TRACE)).status_code in {200, 202}
+        event, _ = await desk.last(GRIEVANCES)
+        assert event.actor is None
+        assert "aicc" not in desk.logged.getvalue()
+
+
+async def test_a_retry_of_another_day_is_the_same_grievance(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        first = await desk.post("/v1/grievances", BODY, token="")
+    async with running(tmp_path) as desk:
+        desk.clock.advance_to(instant("2026-11-25T09:00"))
+        again = await desk.post("/v1/grievances", dict(reversed(BODY.items())) | {"id": ID.upper()}, token="")
+        assert (again.status_code, again.json()) == (200, first.json())
+        other = await desk.post("/v1/grievances", BODY | {"severity": "low"}, token="")
+        assert other.status_code == 409
+        assert await desk.ids(GRIEVANCES) == [ID]
+
+
+async def test_a_closed_district_can_still_be_complained_about(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER, closed_district("guna", at=NOW)) as desk:
+        assert (await desk.post("/v1/grievances", BODY, token="")).status_code == 202
+
+
+async def test_all_who_come_without_a_token_share_one_rate(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER, rate=Rate(1, 2)) as desk:
+        answers = [await desk.post("/v1/grievances", BODY, token=token) for token in ("", "x", desk.token())]
+        assert [answer.status_code for answer in answers] == [202, 200, 429]
+        assert int(answers[2].headers["retry-after"]) >= 1
+
+
+async def test_its_receipt_is_for_the_national_office_only(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        sent = await desk.post("/v1/grievances", BODY, token="")
+
+        async def asked(role: str, scope: str) -> tuple[int, object]:
+            answer = await desk.get(f"/v1/receipts/{ID}", token=desk.token(role, scope))
+            return answer.status_code, answer.json().get("offset")
+
+        assert await asked("aicc", "in") == (200, sent.json()["offset"])
+        assert await asked("aicc", "in-mp") == (200, 0)
+        assert await asked("aicc", "in-rj") == (404, None)
+        assert await asked("pcc", "in-mp") == (404, None)
+        assert await asked("president", "in-mp.guna") == (404, None)
+        assert await asked("operator", "in") == (403, None)
+
+
+async def test_nothing_but_a_count_is_measured(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        assert (await desk.post("/v1/grievances", BODY, token="")).status_code == 202
+        assert desk.count(GrievanceRaised.type_name(), "accepted") == 1
+        assert seconds(desk) == 0
+
+
+def seconds(desk: Desk) -> float | None:
+    return desk.metrics.registry.get_sample_value("rozana_append_seconds_count")

@@ -1,0 +1,205 @@
+"""When things go wrong: logs that fail, clients that hang up, an index that lags; and every order of retries."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from libs.runtime.auth import Principal
+from libs.runtime.clock import Clock, ManualClock
+from libs.runtime.errors import Unavailable
+from libs.runtime.log import NewRecord, Record
+from libs.runtime.log_sqlite import SqliteEventLog, open_log
+from libs.runtime.sqlite import DatabaseFile
+from libs.runtime.telemetry import Metrics
+from services.ingest.index import Index
+from services.ingest.intake import Intake
+from tests.contracts.sqlite_files import write_lock
+from tests.duty.events import STATE, STREAM, filed, instant, named
+from tests.ingest.desk import NOW, ROSTER, SOON, TODAY, Desk, running
+
+REPORT = filed("guna", TODAY, NOW)
+OTHER = filed("guna", TODAY, NOW, summary="another report")
+
+
+def unavailable(answer: httpx.Response) -> bool:
+    return (answer.status_code, answer.headers.get("retry-after")) == (503, "1")
+
+
+async def test_a_full_disk_is_503_and_a_retry_succeeds(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        assert desk.file.writer is not None
+        pages = int(desk.file.writer.pragma("page_count"))
+        desk.file.writer.pragma("max_page_count", pages)
+        large = filed("guna", TODAY, NOW, summary="क" * 2000)
+        answers = await asyncio.gather(*(desk.report(large) for _ in range(3)))
+        assert all(unavailable(answer) for answer in answers)
+        assert await desk.log.end(STREAM) == 5
+        desk.file.writer.pragma("max_page_count", pages + 1000)
+        assert (await desk.report(large)).status_code == 202
+        assert (await desk.report(large)).status_code == 200
+        assert (await desk.ids())[5:] == [large.id]
+
+
+async def test_a_commit_of_unknown_outcome_is_503_and_a_retry_is_appended(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        desk.fail_commits(1)
+        answer = await desk.report(REPORT)
+        assert unavailable(answer)
+        assert "retry with the same id" in answer.json()["detail"]
+        assert (await desk.report(REPORT)).status_code == 202
+        assert (await desk.ids())[5:] == [REPORT.id]
+        assert desk.count(REPORT.type, "unavailable") == 1
+
+
+async def test_an_append_that_lands_after_its_503_is_found_by_the_retry(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER, append_deadline=0.1) as desk:
+        with write_lock(tmp_path / "log.db"):
+            assert unavailable(await desk.report(REPORT))
+        async with desk.log.reader({STREAM: 5}) as reader:
+            assert await reader.poll(timeout=SOON)
+        assert (await desk.report(REPORT)).status_code == 200
+        assert (await desk.ids())[5:] == [REPORT.id]
+
+
+async def test_a_closed_log_is_503_and_the_next_process_takes_the_retry(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        assert (await desk.report(OTHER)).status_code == 202
+    async with running(tmp_path, reads=False) as desk:
+        await desk.log.close()
+        assert unavailable(await desk.report(REPORT))
+        assert unavailable(await desk.get(f"/v1/receipts/{OTHER.id}"))
+    async with running(tmp_path) as desk:
+        assert (await desk.report(REPORT)).status_code == 202
+        assert (await desk.ids())[5:] == [OTHER.id, REPORT.id]
+
+
+class GatedLog(SqliteEventLog):
+    """A log that says when it is asked to append, and waits until it is let."""
+
+    def __init__(self, file: DatabaseFile, clock: Clock, append_deadline: float) -> None:
+        super().__init__(file, clock, append_deadline)
+        self.asked, self.gate = asyncio.Event(), asyncio.Event()
+        self.gate.set()
+
+    async def append(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
+        self.asked.set()
+        await self.gate.wait()
+        return await super().append(stream, records)
+
+
+async def test_a_client_that_hangs_up_breaks_nothing_for_those_who_wait_with_it(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER, log_type=GatedLog) as desk:
+        log = desk.log
+        assert isinstance(log, GatedLog)
+        log.gate.clear()
+        log.asked.clear()
+        tasks = [asyncio.create_task(desk.report(REPORT)) for _ in range(4)]
+        other = asyncio.create_task(desk.report(REPORT, summary="another body"))
+        await log.asked.wait()
+        for task in tasks[:2]:  # the one that appends, and one of its copies
+            task.cancel()
+        await asyncio.wait(tasks[:2])
+        log.gate.set()
+        assert [(await task).status_code for task in tasks[2:]] == [200, 200]
+        assert (await other).status_code == 409
+        assert (await desk.ids())[5:] == [REPORT.id]
+
+
+async def test_an_append_that_nobody_waits_for_any_more_lands_all_the_same(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER, log_type=GatedLog) as desk:
+        log = desk.log
+        assert isinstance(log, GatedLog)
+        log.gate.clear()
+        log.asked.clear()
+        task = asyncio.create_task(desk.report(REPORT))
+        await log.asked.wait()
+        task.cancel()
+        await asyncio.wait([task])
+        log.gate.set()
+        assert (await desk.report(REPORT)).status_code == 200
+        assert (await desk.ids())[5:] == [REPORT.id]
+
+
+async def test_what_is_durable_is_acknowledged_though_the_index_lags(tmp_path: Path) -> None:
+    log = open_log(tmp_path / "log.db", ManualClock(instant(NOW)))
+    index = Index([STATE])  # nobody feeds it
+    intake = Intake(log, index, Metrics(), deadline_seconds=0.05)
+    office = Principal("pcc", STATE, "office")
+    assert (await intake.accept(ROSTER[0], office))[0] == 202
+    status, receipt = await intake.accept(ROSTER[0], office)
+    assert (status, receipt.offset) == (200, 0)
+    assert await intake.find(ROSTER[0].id, office) == receipt
+    # Whether the district is known cannot be said, so the appointment is not refused either.
+    with pytest.raises(Unavailable, match="has not caught up"):
+        await intake.accept(ROSTER[2], office)
+    await log.close()
+
+
+@dataclass(frozen=True)
+class Post:
+    number: int
+    """Which id."""
+    body: int
+    hangs_up_after: int | None
+    """So many turns of the event loop; None waits for the answer."""
+
+
+POSTS = st.lists(
+    st.builds(Post, st.integers(0, 2), st.integers(0, 1), st.none() | st.integers(0, 40)), min_size=1, max_size=8
+)
+STEPS = st.lists(POSTS | st.sampled_from(["restart", "a commit fails"]), max_size=6)
+
+
+async def send(desk: Desk, post: Post) -> httpx.Response | None:
+    task = asyncio.create_task(desk.report(REPORT, id=named(f"report {post.number}"), summary=str(post.body)))
+    if post.hangs_up_after is not None:
+        for _ in range(post.hangs_up_after):
+            await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.wait([task])
+    return None if task.cancelled() else task.result()
+
+
+@settings(max_examples=25)
+@given(steps=STEPS)
+async def test_no_order_of_retries_puts_an_id_into_the_log_twice(steps: list[list[Post] | str]) -> None:
+    answers: list[tuple[Post, httpx.Response | None]] = []
+    with TemporaryDirectory() as folder:
+        async with AsyncExitStack() as stack:
+            desk = await stack.enter_async_context(running(Path(folder), *ROSTER))
+            for step in steps:
+                match step:
+                    case "restart":
+                        await stack.aclose()
+                        desk = await stack.enter_async_context(running(Path(folder)))
+                    case "a commit fails":
+                        desk.fail_commits(1)
+                    case list() as posts:
+                        answers += zip(posts, await asyncio.gather(*(send(desk, post) for post in posts)), strict=True)
+                    case _:
+                        raise AssertionError(step)
+            desk.fail_commits(0)
+            # Whatever has happened: who asks once more, gets a receipt for what stands in the log, once.
+            for number in range(3):
+                post = Post(number, 0, None)
+                answers.append((post, await send(desk, post)))
+            ids = (await desk.ids())[5:]
+        assert sorted(ids) == sorted(set(ids))
+        assert set(ids) == {named(f"report {number}") for number in range(3)}
+    for number in range(3):
+        of_it = [(post.body, answer) for post, answer in answers if post.number == number and answer is not None]
+        assert {answer.status_code for _, answer in of_it} <= {202, 200, 409, 503}
+        receipts = {answer.text for _, answer in of_it if answer.status_code in {200, 202}}
+        assert len(receipts) <= 1
+        taken = {body for body, answer in of_it if answer.status_code in {200, 202}}
+        assert len(taken) <= 1
+        assert not taken & {body for body, answer in of_it if answer.status_code == 409}
+        assert sum(answer.status_code == 202 for _, answer in of_it) <= 1
