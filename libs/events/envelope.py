@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from libs.events.canonical import body_hash
 from libs.events.values import EventData
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Event:
     """One immutable, past-tense fact.
 
@@ -35,6 +36,10 @@ class Event:
 
     def body_hash(self) -> str:
         """Hex SHA-256 of the canonical body: the same for a retry, another for another body (guarantee 2)."""
+        return self._body_hash
+
+    @cached_property  # whoever folds a report asks more than once
+    def _body_hash(self) -> str:
         return body_hash(self.id, self.data.model_dump(mode="json"), self.data.SET_BY_INGEST)
 
 
