@@ -1,10 +1,11 @@
 """A state's day in the terminal: a map of tiles, each district where it lies, in the colour of its status."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.columns import Columns
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -22,32 +23,40 @@ MARKS: Mapping[str, str] = {
     "on_time": "✓", "in_grace": "~", "late": "!", "missed": "✗", "pending": "·", "excused": "-", "unknown": "?",
 }  # fmt: skip
 """So that it can be read without colours."""
-TILE = 6
-KIND = {"city": "°", "rural": "", "whole": ""}
+WIDEST, NARROWEST = 6, 3
+CITY = "°"
+KIND = {"city": CITY, "rural": "", "whole": ""}
 """A city stands beside the rural district of the same name."""
 
 
 def board(day: Mapping[str, Any]) -> RenderableType:
     """What `GET /v1/states/{state}/days/{day}` answered, as a map, a legend and the numbers."""
-    return Group(tile_map(day["districts"]), Text(), legend(day["counts"]), Text(numbers(day)))
+    return Group(TileMap(day["districts"]), Text(), legend(day["counts"]), Text(numbers(day)))
 
 
-def tile_map(districts: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Rows from the north, columns from the west."""
-    tiles = {(entry["grid_row"], entry["grid_col"]): entry for entry in districts}
-    grid = Table.grid(padding=(0, 1, 0, 0))
-    for _ in range(max((column for _, column in tiles), default=0) + 1):
-        grid.add_column(width=TILE, no_wrap=True)
-    for row in range(max((row for row, _ in tiles), default=-1) + 1):
-        cells = [tiles.get((row, column)) for column in range(len(grid.columns))]
-        grid.add_row(*(_tile(entry) if entry else "" for entry in cells))
-    return grid
+@dataclass(frozen=True, slots=True)
+class TileMap:
+    """Rows from the north, columns from the west; tiles as wide as the terminal allows."""
+
+    districts: Sequence[Mapping[str, Any]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        tiles = {(entry["grid_row"], entry["grid_col"]): entry for entry in self.districts}
+        rows, columns = (max((place[axis] for place in tiles), default=0) + 1 for axis in (0, 1))
+        width = min(max(options.max_width // columns - 1, NARROWEST), WIDEST)
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        for _ in range(columns):
+            grid.add_column(width=width, no_wrap=True)
+        for row in range(rows):
+            cells = [tiles.get((row, column)) for column in range(columns)]
+            grid.add_row(*(_tile(entry, width) if entry else "" for entry in cells))
+        yield grid
 
 
-def _tile(entry: Mapping[str, Any]) -> Text:
-    status = entry["status"]
-    label = f"{entry['name_en'].replace(' ', '')[:4]}{KIND[entry['kind']]}"
-    return Text(f"{MARKS[status]}{label}".ljust(TILE)[:TILE], style=STYLES[status][0])
+def _tile(entry: Mapping[str, Any], width: int) -> Text:
+    status, kind = entry["status"], KIND[entry["kind"]]
+    name = entry["name_en"].replace(" ", "")[: width - 1 - len(CITY)]
+    return Text(f"{MARKS[status]}{name}{kind}".ljust(width), style=STYLES[status][0])
 
 
 def legend(counts: Mapping[str, int]) -> RenderableType:

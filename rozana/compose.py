@@ -144,7 +144,8 @@ async def up(settings: Settings, *, logger: Logger, announce: Callable[[str], No
         port = await serving
         while await assembled.health.failing():  # noqa: ASYNC110 -- readiness is asked for, it tells nobody
             await asyncio.sleep(READY_SECONDS)
-        announce(f"http://{settings.host}:{port}")
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        announce(f"http://{host}:{port}")
         await asyncio.Event().wait()  # the background never ends by itself
 
     await run_service(

@@ -21,6 +21,8 @@ SHOW_EVERY = 0.25
 """Seconds of real time between two boards on a live screen."""
 SETTLE_SECONDS = 30.0
 """How long, in real time, the last alerts may take to show."""
+OK, ACCEPTED = 200, 202
+TAKEN = (OK, ACCEPTED)
 AICC, PCC = Sender("aicc", "in"), Sender("pcc", STATE)
 
 
@@ -42,7 +44,7 @@ class Player:
     speed: float
     screen: Screen
     _tokens: dict[Sender, str] = field(default_factory=dict)
-    _open_alerts: dict[str, str] = field(default_factory=dict)
+    _alerts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     _shown_at: float = float("-inf")
 
     async def play(self) -> None:
@@ -61,7 +63,7 @@ class Player:
         await self._settle()
 
     async def now(self) -> datetime:
-        """The server's clock."""
+        """The server's clock, UTC."""
         return datetime.fromisoformat((await self.client.get("/live"))["now"])
 
     def token(self, sender: Sender) -> str | None:
@@ -95,7 +97,7 @@ class Player:
     async def _import(self) -> None:
         events = [posted(data) for data in self.script.roster]
         answers = await self.client.post_events(events, self.token(PCC))
-        if refused := [answer for answer in answers if answer.status != 202]:  # noqa: PLR2004
+        if refused := [answer for answer in answers if answer.status != ACCEPTED]:
             raise NotAsPromised(f"{len(refused)} of {len(events)} roster events were refused: {refused[0].body}")
         held = sum(event["type"] == "rozana.president.appointed.v1" for event in events)
         districts = sum(event["type"] == "rozana.district.added.v1" for event in events)
@@ -110,19 +112,19 @@ class Player:
         token = self.token(act.sender)
         sent = [self.client.post(act.path, act.body, token, act.content_type) for _ in range(act.copies)]
         answers = [item for answer in await asyncio.gather(*sent) for item in _items(answer)]
-        got = sorted(answer.status for answer in answers)
-        # 200 for 202: our first try came through, and only its answer was lost.
-        if len(got) != len(act.expected) or any(
-            is_ not in {wanted, 200 if wanted == 202 else wanted}  # noqa: PLR2004
-            for is_, wanted in zip(got, sorted(act.expected), strict=True)
-        ):
+        got, expected = sorted(answer.status for answer in answers), sorted(act.expected)
+        if got != expected and got != [OK if status == ACCEPTED else status for status in expected]:
             raise NotAsPromised(
-                f"{act.told or act.path}: {_statuses(act.expected)} was promised, {_statuses(got)} came"
+                f"{act.told or act.path}: {_statuses(expected)} was promised, {_statuses(got)} came: {answers[0].body}"
             )
         if act.limit is not None:
-            latest = max(datetime.fromisoformat(answer.body["received_at"]) for answer in answers)
-            if latest >= act.limit:
-                raise TooSlow(f"a report was received at {latest:%d %b %H:%M}, not before {act.limit:%d %b %H:%M}")
+            received = [
+                datetime.fromisoformat(answer.body["received_at"]) for answer in answers if answer.status in TAKEN
+            ]
+            if received and max(received) >= act.limit:
+                raise TooSlow(
+                    f"a report was received at {max(received):%d %b %H:%M} UTC, {act.limit:%H:%M} is too late"
+                )
         if act.told:
             self.screen.say(now, f"{act.told}: {_statuses(got)}")
 
@@ -132,28 +134,18 @@ class Player:
         return begun[-1] if begun else self.script.days[0]
 
     async def _tell_alerts(self, now: datetime) -> None:
-        """What has been raised and resolved since the last look, by rule and level, or by name if few."""
-        standing = {alert["alert_id"]: alert for alert in await self.alerts()}
-        raised = [alert for key, alert in standing.items() if key not in self._open_alerts]
-        resolved = [
-            alert
-            for key, alert in standing.items()
-            if alert["status"] == "resolved" and self._open_alerts.get(key, "open") != "resolved"
-        ]
-        for verb, alerts in (("raised", raised), ("resolved", resolved)):
-            kinds = Counter((alert["rule"], alert["how"] if verb == "resolved" else None) for alert in alerts)
-            for (rule, how), count in sorted(kinds.items(), key=str):
-                named = [
-                    name_of(alert["subject"])
-                    for alert in alerts
-                    if alert["rule"] == rule and (how is None or alert["how"] == how)
-                ]
-                who = f" ({', '.join(sorted(named))})" if rule == "missed-report" else ""
-                self.screen.say(
-                    now,
-                    f"{count} {rule} {'alert' if count == 1 else 'alerts'} {verb}{f' as {how}' if how else ''}{who}",
-                )
-        self._open_alerts = {key: alert["status"] for key, alert in standing.items()}
+        """What has been raised and resolved since the last look; who has missed the day, by name."""
+        before, self._alerts = self._alerts, {alert["alert_id"]: alert for alert in await self.alerts()}
+        news: dict[str, list[str]] = {}
+        for key, alert in self._alerts.items():
+            name = name_of(alert["subject"])
+            if key not in before:
+                news.setdefault(f"{alert['rule']} raised", []).append(name)
+            if alert["status"] == "resolved" and (key not in before or before[key]["status"] != "resolved"):
+                news.setdefault(f"{alert['rule']} resolved as {alert['how']}", []).append(name)
+        for what, names in sorted(news.items()):
+            who = f": {', '.join(sorted(names))}" if what.startswith("missed-report") else ""
+            self.screen.say(now, f"{len(names)} x {what}{who}")
 
     async def _settle(self) -> None:
         """Wait until the last day stands as promised. Raises NotAsPromised with the difference when it does not."""

@@ -15,7 +15,8 @@ from rich.text import Text
 from rozana.board import board, counted, rate
 from rozana.demo.script import ZONE
 
-FEED_LINES = 12
+FEED_LINES, BOARD_LINES = 12, 17
+"""At most, and what the board and the frames take of a terminal's height."""
 
 
 class Screen(Protocol):
@@ -74,7 +75,7 @@ class Picture:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, refresh_per_second=8, transient=False)
-        self._feed: deque[Text] = deque(maxlen=FEED_LINES)
+        self._feed: deque[Text] = deque(maxlen=max(3, min(FEED_LINES, console.height - BOARD_LINES)))
         self._day: Mapping[str, Any] | None = None
         self._at: datetime | None = None
 

@@ -73,7 +73,7 @@ class Act:
     copies: int = 1
     """Sent so often, at the same time."""
     limit: datetime | None = None
-    """What it brings must be received before this instant."""
+    """Later it would mean something else: it is not sent from this instant on, and what it brings came before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,7 @@ def _last_day(habits: Mapping[str, Habit], tenures: Mapping[str, str]) -> Iterat
         return report(code, LAST_DAY, tenures[code], copy, supersedes)
 
     def act(hour: float, sender: Sender, body: object, expected: Sequence[int], told: str, **more: Any) -> Act:
+        more.setdefault("limit", at(LAST_DAY, 24 * 60))
         return Act(at(LAST_DAY, hour * 60), sender, more.pop("path", "/v1/reports"), body, expected, told, **more)
 
     # Retries: the same report again, from phones that never saw the answer.
@@ -233,7 +234,8 @@ def _last_day(habits: Mapping[str, Habit], tenures: Mapping[str, str]) -> Iterat
         yield act(
             14 + number, Sender(), body, (202,), "a worker raises a grievance, without a token", path="/v1/grievances"
         )
-    yield act(27, president(late), filed(late), (200,), f"{name_of(late)} is not sure and sends its late report again")
+    again = f"{name_of(late)} is not sure and sends its late report again"
+    yield act(27, president(late), filed(late), (200,), again, limit=at(LAST_DAY, WINDOWS[Habit.LATE].limit))
 
 
 def _bad_input(act: Any, sender: Sender, good: dict[str, Any], other: Sender) -> Iterator[Act]:

@@ -1,0 +1,30 @@
+"""The command in this process, for what is refused before anything runs: a process of its own costs half a second."""
+
+import os
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from rozana.cli import main
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`command("up", ROZANA_PORT="0")` -> exit code, standard output, standard error."""
+
+    def run(*arguments: str, **settings: str) -> tuple[int, str, str]:
+        for name in [name for name in os.environ if name.startswith("ROZANA_")]:
+            monkeypatch.delenv(name)
+        for name, text in settings.items():
+            monkeypatch.setenv(name, text)
+        monkeypatch.setattr(sys, "argv", ["rozana", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, told = capsys.readouterr()
+        assert isinstance(left.value.code, int)
+        return left.value.code, out, told
+
+    return run
