@@ -62,13 +62,13 @@ class Story:
         assert without_conflicts(self._doubled) == without_conflicts(self.duty)
         return self
 
-    def hold(self, key: str, at: str | None = None) -> "Story":
+    def hold(self, key: str, at: str) -> "Story":
         """A record of `key` cannot be read."""
-        transitions = self.duty.hold(key, instant(at) if at else None)
+        transitions = self.duty.hold(key, instant(at))
         self.steps = [Step(Outcome.APPLIED, transitions)]
-        assert self._doubled.hold(key, instant(at) if at else None) == transitions
-        assert self._snapshot.hold(key, instant(at) if at else None) == transitions
-        assert self._doubled.hold(key, instant(at) if at else None) == ()
+        assert self._doubled.hold(key, instant(at)) == transitions
+        assert self._snapshot.hold(key, instant(at)) == transitions
+        assert self._doubled.hold(key, instant(at)) == ()
         return self
 
     def _fold(self, item: Late) -> None:

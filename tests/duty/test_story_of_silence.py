@@ -239,13 +239,20 @@ def test_a_clock_ahead_of_the_log_is_ignored() -> None:
 
 def test_a_clock_ahead_of_the_log_opens_no_day() -> None:
     ahead = clock_reached("2026-11-30T00:00")
-    guna().when(late(ahead, appended_at=NOON)).outcome(Outcome.CLOCK_AHEAD).then_no().then(*opened())
+    story = guna().when(late(ahead, appended_at=NOON)).outcome(Outcome.CLOCK_AHEAD).then_no()
+    assert list(story.duty.days)[-1] == day(DAY)
 
 
 def test_the_highest_clock_counts() -> None:
     guna().when(clock_reached(GRACE_ENDS)).when(clock_reached(REMIND, appended_at="2026-11-24T00:01")).outcome(
         Outcome.DUPLICATE
     ).then_no()
+
+
+def test_when_somebody_came_to_say_so_is_of_no_account() -> None:
+    """A clock that is a day late opens no day by its own time: what was received before that day is still to come."""
+    story = guna().when(clock_reached("2026-11-23T12:00", appended_at="2026-11-24T12:00"))
+    assert list(story.duty.days)[-1] == day(DAY)
 
 
 def test_a_clock_slightly_ahead_opens_the_day_that_it_reaches() -> None:
@@ -263,7 +270,7 @@ def test_a_clock_slightly_ahead_opens_the_day_that_it_reaches() -> None:
 
 
 def test_a_held_day_is_unknown_and_never_missed() -> None:
-    guna().hold(code("guna")).then(changed("guna", day=DAY, to="unknown", at="2026-11-23T00:00")).shows(
+    guna().hold(code("guna"), NOON).then(changed("guna", day=DAY, to="unknown", at="2026-11-23T00:00")).shows(
         "guna", DAY, "unknown", held=True
     ).when(clock_reached(REMIND), clock_reached(GRACE_ENDS)).then_no(DayMissed, ReminderDue).shows(
         "guna", DAY, "unknown"
@@ -276,34 +283,34 @@ def test_a_held_day_is_unknown_and_never_missed() -> None:
 def test_a_report_settles_a_held_day(at: str, status: str) -> None:
     report = filed("guna", DAY, at)
     told = changed("guna", day=DAY, before="unknown", to=status, at=at, by=report)
-    guna().hold(code("guna")).when(report).then(told).when(clock_reached(GRACE_ENDS)).then_no(DayMissed)
-    guna().hold(code("guna")).when(clock_reached(GRACE_ENDS)).when(late(report, appended_at="2026-11-24T09:00")).then(
-        told
-    )
+    guna().hold(code("guna"), NOON).when(report).then(told).when(clock_reached(GRACE_ENDS)).then_no(DayMissed)
+    guna().hold(code("guna"), NOON).when(clock_reached(GRACE_ENDS)).when(
+        late(report, appended_at="2026-11-24T09:00")
+    ).then(told)
 
 
 def test_the_first_record_of_a_day_cannot_be_read() -> None:
     story = given(policy(), added("guna"), appointed("guna"))
-    story.hold(code("guna"), at="2026-11-23T08:00").shows("guna", DAY, "unknown").when(
-        clock_reached(GRACE_ENDS)
-    ).then_no(DayMissed)
+    story.hold(code("guna"), "2026-11-23T08:00").shows("guna", DAY, "unknown").when(clock_reached(GRACE_ENDS)).then_no(
+        DayMissed
+    )
 
 
 def test_a_record_of_the_state_holds_all_its_districts_and_other_keys_none() -> None:
-    guna().when(added("dhar", at=NOON), appointed("dhar", at=NOON)).hold("in-mp.bhopal").then_no().hold(STATE).shows(
-        "guna", DAY, "unknown"
-    ).shows("dhar", DAY, "unknown")
+    guna().when(added("dhar", at=NOON), appointed("dhar", at=NOON)).hold("in-mp.bhopal", NOON).then_no().hold(
+        STATE, NOON
+    ).shows("guna", DAY, "unknown").shows("dhar", DAY, "unknown")
 
 
 def test_what_is_settled_or_judged_is_not_held() -> None:
-    guna().when(filed("guna", DAY, NOON)).hold(code("guna")).then_no().shows("guna", DAY, "on_time", held=False)
-    guna().when(clock_reached(GRACE_ENDS)).hold(code("guna")).shows("guna", DAY, "missed", held=False).shows(
+    guna().when(filed("guna", DAY, NOON)).hold(code("guna"), NOON).then_no().shows("guna", DAY, "on_time", held=False)
+    guna().when(clock_reached(GRACE_ENDS)).hold(code("guna"), NOON).shows("guna", DAY, "missed", held=False).shows(
         "guna", NEXT_DAY, "unknown"
     )
 
 
 def test_an_excused_day_that_is_owed_again_is_held() -> None:
-    guna().when(holiday(DAY)).hold(code("guna")).then_no(StatusChanged).when(no_holiday(DAY, at=NOON)).shows(
+    guna().when(holiday(DAY)).hold(code("guna"), NOON).then_no(StatusChanged).when(no_holiday(DAY, at=NOON)).shows(
         "guna", DAY, "unknown"
     )
 
