@@ -55,6 +55,8 @@ class PolicyAdopted(EventData):
     def _in_order(self) -> Self:
         if self.ladder[0] != 1 or any(low >= high for low, high in zip(self.ladder, self.ladder[1:], strict=False)):
             raise broken("the ladder starts with 1 and rises")
+        if minutes(self.due) == 0:
+            raise broken("a day is due after it has begun")
         if minutes(self.due) + self.grace_minutes > MINUTES_A_DAY * (1 + self.lock_after_days):
             raise broken("the grace must end before the day locks")
         return self

@@ -10,43 +10,22 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from joserfc import jws, jwt
 
 from libs.runtime.errors import RozanaError
 from libs.runtime.keys import ALGORITHMS, DEMO_ISSUER, MALFORMED, DemoKeys, Jwks, PublicKey
-from libs.runtime.permissions import ROLES, Role
+from libs.runtime.principal import ROLES, Principal, Role, is_scope
 
 AUDIENCE = "rozana"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 (RFC 9068, section 2.1)
 LEEWAY_SECONDS = 30
 LONGEST_TOKEN = 4096
 
-_SCOPE = re.compile(r"in(-[a-z]{2}(\.[a-z0-9]+(-[a-z0-9]+)*)?)?")
-
 
 class Unauthenticated(RozanaError):
     """The token is missing, forged, expired or not for us."""
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks. `subject` is opaque; `tenure_id` is set for presidents."""
-
-    role: Role
-    scope: str
-    subject: str
-    tenure_id: str | None = None
-
-
-def contains(scope: str, code: str) -> bool:
-    """Whether a scope holds a state or district, by hierarchy (`in` > `in-mp` > `in-mp.guna`), never by prefix."""
-    if not _SCOPE.fullmatch(code):
-        return False
-    state = code.partition(".")[0]
-    return scope in (code, state, "in")
 
 
 def issue_demo_token(
@@ -153,7 +132,7 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
     role, scope, subject, tenure_id = (claims.get(name) for name in ("role", "scope", "sub", "tenure_id"))
     if role not in ROLES:
         raise ValueError(f"role must be one of {', '.join(ROLES)}")
-    if not isinstance(scope, str) or not _SCOPE.fullmatch(scope):
+    if not isinstance(scope, str) or not is_scope(scope):
         raise ValueError("scope must be in, a state such as in-mp, or a district such as in-mp.guna")
     if not isinstance(subject, str) or not re.fullmatch(r"[\x21-\x7e]{1,255}", subject):
         raise ValueError("subject must be 1 to 255 visible ASCII characters")

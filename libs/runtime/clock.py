@@ -29,7 +29,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     async def sleep_until(self, instant: datetime) -> None:
-        while (left := (instant - self.now()).total_seconds()) > 0:
+        while (left := (instant - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 -- it waits for time itself
             await asyncio.sleep(min(left, 60.0))  # looks again, in case the machine's clock was set
 
 
@@ -49,7 +49,7 @@ class ShiftedClock:
         return self.start + timedelta(seconds=(self.monotonic() - self._origin) * self.speed)
 
     async def sleep_until(self, instant: datetime) -> None:
-        while (left := (instant - self.now()).total_seconds()) > 0:
+        while (left := (instant - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 -- it waits for time itself
             await asyncio.sleep(left / self.speed)
 
 

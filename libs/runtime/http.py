@@ -15,12 +15,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from libs.runtime.auth import Principal, Unauthenticated, Verifier, contains
+from libs.runtime.auth import Unauthenticated, Verifier
 from libs.runtime.clock import Clock
 from libs.runtime.errors import Unavailable
 from libs.runtime.health import Health
 from libs.runtime.limits import Rate, RateLimits
 from libs.runtime.permissions import NO_TOKEN, allowed
+from libs.runtime.principal import Principal, contains
 from libs.runtime.problems import PROBLEM_RESPONSES, PROBLEM_SCHEMA, FieldError, Problem, problem_of, retry_after
 from libs.runtime.telemetry import Logger, Metrics
 

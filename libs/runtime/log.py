@@ -24,7 +24,10 @@ class NewRecord:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record at rest. `offset` counts from 0 without gaps; `appended_at` (UTC, whole milliseconds) is the log's clock."""
+    """One record at rest.
+
+    `offset` counts from 0 without gaps; `appended_at` (UTC, whole milliseconds) is the log's clock.
+    """
 
     stream: str
     offset: int
@@ -37,7 +40,7 @@ class Record:
 class LogReader(Protocol):
     """Positions in some streams, moving forward. One task uses it at a time."""
 
-    async def poll(self, *, max_records: int = 1000, timeout: float) -> Mapping[str, Sequence[Record]]:
+    async def poll(self, *, max_records: int = 1000, timeout: float) -> Mapping[str, Sequence[Record]]:  # noqa: ASYNC109 -- {} is no error
         """The next records by stream, waiting up to `timeout` seconds (real time) for the first; {} after that.
 
         A stream's records come in offset order, without a gap, starting at the reader's position, which then lies

@@ -2,17 +2,13 @@
 
 An action is a route (method and path template), an event type that may be posted to /v1/events, or `stream:<kind>`: may
 read what comes from streams of that kind (a receipt or an alert is asked for by id, its stream tells what it is about).
-The table is about roles; scope is asked for besides (`libs.runtime.auth.contains`). System events are in no row.
+The table is about roles; scope is asked for besides (`libs.runtime.principal.contains`). System events are in no row.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, get_args
 
-if TYPE_CHECKING:
-    from libs.runtime.auth import Principal
+from libs.runtime.principal import ROLES, Principal
 
-Role = Literal["president", "pcc", "aicc", "operator", "service"]
-ROLES: tuple[Role, ...] = get_args(Role)
 NO_TOKEN = "anonymous"  # noqa: S105 (the absence of a secret)
 
 _EVERYBODY = frozenset({NO_TOKEN, *ROLES})
@@ -57,7 +53,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
 }
 
 
-def allowed(principal: "Principal | None", action: str) -> bool:
+def allowed(principal: Principal | None, action: str) -> bool:
     """Whether the role may do the action somewhere; `None` is somebody without a token."""
     role = NO_TOKEN if principal is None else principal.role
     return role in PERMISSIONS.get(action, frozenset())

@@ -22,6 +22,7 @@ class Positions:
         """Where `lag` has found a stream that is behind its end, and when it first found it there."""
         self._waiting: dict[str, list[tuple[int, int, asyncio.Future[None]]]] = {stream: [] for stream in self._next}
         self._order = count()
+        self._begun: set[str] = set()
         self._caught_up = False
 
     def __getitem__(self, stream: str) -> int:
@@ -35,8 +36,9 @@ class Positions:
         return tuple(self._next)
 
     def move(self, stream: str, to: int) -> None:
-        """The next offset is `to`: all before it is folded."""
+        """The next offset is `to`: all before it is folded. The first move says where the reader has begun."""
         self._next[stream] = to
+        self._begun.add(stream)
         waiting = self._waiting[stream]
         while waiting and waiting[0][0] < to:
             future = heapq.heappop(waiting)[2]
@@ -48,14 +50,23 @@ class Positions:
         if self._next[stream] > offset:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting[stream], (offset, next(self._order), future))
-        await future
+        waiting, mine = self._waiting[stream], (offset, next(self._order), future)
+        heapq.heappush(waiting, mine)
+        try:
+            await future
+        except asyncio.CancelledError:
+            if mine in waiting:  # who has given up on a quiet stream must not be kept until it moves
+                waiting.remove(mine)
+                heapq.heapify(waiting)
+            raise
 
     async def lag(self, log: EventLog) -> str | None:
         """For readiness: None when all has been read to the end once and no stream stalls, else one line why not."""
         ends = {stream: await log.end(stream) for stream in self._next}
         behind = [stream for stream in self._next if self._next[stream] < ends[stream]]
         if not self._caught_up:
+            if len(self._begun) < len(self._next):
+                return "has not begun to read"
             if behind:
                 left = sum(ends[stream] - self._next[stream] for stream in behind)
                 return f"still reading: {left} events to go in {len(behind)} streams"

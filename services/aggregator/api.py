@@ -13,10 +13,10 @@ from starlette.responses import JSONResponse, StreamingResponse
 
 from libs.events.streams import stream_name
 from libs.events.values import Day
-from libs.runtime.auth import contains
 from libs.runtime.http import Authenticated, require
 from libs.runtime.log import EventLog
 from libs.runtime.positions import Positions
+from libs.runtime.principal import contains
 from libs.runtime.problems import FieldError, Problem
 from services.aggregator.changes import changes
 from services.aggregator.reading import Reading

@@ -16,6 +16,10 @@ from services.aggregator.projections.state_days import STATE_DAYS
 PROJECTIONS: tuple[Projection[Any], ...] = (STATE_DAYS, REPORTS)
 
 
+AT_ONCE = 5000
+"""So many records a batch: of 36 states a hundred or two each, so that catching up writes each board seldom."""
+
+
 async def project(
     projection: Projection[Any],
     log: EventLog,
@@ -30,4 +34,12 @@ async def project(
     What the fold makes of an invalid event is counted by the notifier's watcher, which folds the same duty.
     """
     projector = Projector(projection, store, await open_collection(store, projection))
-    await consume(projection.name, log, positions, projector, dead_letters=dead_letters, metrics=metrics)
+    await consume(
+        projection.name,
+        log,
+        positions,
+        projector,
+        dead_letters=dead_letters,
+        metrics=metrics,
+        max_records=AT_ONCE,
+    )

@@ -16,6 +16,7 @@ from libs.runtime.projection import Projection, collection_hash
 from libs.runtime.projector import Projector, collection_name, live, point_to, snapshots_of
 from libs.runtime.store import DocumentStore
 from libs.runtime.telemetry import Metrics
+from services.aggregator.projector import AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,16 @@ async def _fold(
 ) -> None:
     projector = Projector(projection, store, collection)
     # Metrics of its own: what is replayed was counted when it was new.
-    await replay(projection.name, log, ends, projector, metrics=Metrics(), dead_letters=dead_letters, progress=progress)
+    await replay(
+        projection.name,
+        log,
+        ends,
+        projector,
+        metrics=Metrics(),
+        dead_letters=dead_letters,
+        progress=progress,
+        max_records=AT_ONCE,
+    )
     await projector.keep()
 
 

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from libs.events.envelope import Event
-from libs.runtime.auth import Principal
 from libs.runtime.bodies import check_json, media_type, read_json_body
 from libs.runtime.clock import Clock
 from libs.runtime.http import Authenticated, limit_anonymous, principal_of, require
+from libs.runtime.principal import Principal
 from libs.runtime.problems import Problem
 from libs.runtime.telemetry import Metrics
 from services.ingest import bodies, openapi

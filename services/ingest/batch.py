@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 from libs.events.envelope import Event
 from libs.events.values import UUID_PATTERN
-from libs.runtime.auth import Principal
 from libs.runtime.errors import Unavailable
+from libs.runtime.principal import Principal
 from libs.runtime.problems import Problem, problem_of
 from services.ingest.intake import Intake
 

@@ -10,11 +10,11 @@ from libs.events.codec import encode
 from libs.events.envelope import Event
 from libs.events.grievances import GrievanceRaised
 from libs.events.streams import stream_name
-from libs.runtime.auth import Principal, contains
 from libs.runtime.errors import OutcomeUnknown, Unavailable
 from libs.runtime.http import require
 from libs.runtime.log import EventLog, NewRecord
 from libs.runtime.permissions import allowed
+from libs.runtime.principal import Principal, contains
 from libs.runtime.problems import Problem
 from libs.runtime.telemetry import Metrics
 from services.ingest.decide import Accept, Refuse, Replay, decide

@@ -15,13 +15,13 @@ from starlette.responses import JSONResponse
 from libs.events.alerts import Rule
 from libs.events.streams import Kind, stream_name
 from libs.events.values import StateCode
-from libs.runtime.auth import Principal, contains
 from libs.runtime.bodies import check_json, read_json_body, validate
 from libs.runtime.clock import Clock
 from libs.runtime.errors import OutcomeUnknown
 from libs.runtime.http import Authenticated, require
 from libs.runtime.log import EventLog
 from libs.runtime.permissions import allowed
+from libs.runtime.principal import Principal, contains
 from libs.runtime.problems import FieldError, Problem
 from libs.runtime.store import Document
 from services.notifier.alerts import PROJECTIONS, Alert, Status

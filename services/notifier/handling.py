@@ -9,7 +9,7 @@ from libs.events.alerts import AlertAcknowledged, AlertData, AlertSnoozed, Cause
 from libs.events.envelope import Event
 from libs.events.streams import Kind, stream_name
 from libs.events.values import Instant, Text
-from libs.runtime.auth import Principal
+from libs.runtime.principal import Principal
 from libs.runtime.problems import FieldError, Problem
 from libs.runtime.store import Document
 from services.notifier.alerts import Alert

@@ -24,7 +24,7 @@ AFTER_ALL = END + timedelta(days=14)
 DISTRICTS = ("guna", "dhar")
 QUICK = (0, 0, 0, 1, 4)
 ZONES = ("Asia/Kolkata", "Asia/Kolkata", "Asia/Tokyo", "Europe/Berlin")
-RULES = (("21:00", 180, 1), ("21:00", 180, 0), ("12:00", 0, 2), ("06:00", 600, 1), ("23:00", 1440, 2), ("00:00", 0, 0))
+RULES = (("21:00", 180, 1), ("21:00", 180, 0), ("12:00", 0, 2), ("06:00", 600, 1), ("23:00", 1440, 2), ("00:01", 0, 0))
 """Due, grace, lock."""
 HOURS = (0, 6, 10, 12, 16, 19, 21, 23, 24)
 """The hours near which these fall due."""

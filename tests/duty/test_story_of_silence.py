@@ -256,14 +256,14 @@ def test_when_somebody_came_to_say_so_is_of_no_account() -> None:
 
 
 def test_a_clock_slightly_ahead_opens_the_day_that_it_reaches() -> None:
-    """Due at midnight and no grace: the day is judged as it begins, and the next wish lies ahead."""
-    story = given(policy("00:00", 0), added("guna"), appointed("guna"))
-    story.when(clock_reached("2026-11-23T00:00", appended_at="2026-11-22T23:59:58")).then(
-        missed("guna", day=DAY, at="2026-11-23T00:00")
+    """Due a minute after midnight and no grace: the day is judged as it begins, and the next wish lies ahead."""
+    story = given(policy("00:01", 0), added("guna"), appointed("guna"))
+    story.when(clock_reached("2026-11-23T00:01", appended_at="2026-11-23T00:00:58")).then(
+        missed("guna", day=DAY, at="2026-11-23T00:01")
     )
     due = story.duty.next_due()
     assert due is not None
-    assert due > instant("2026-11-23T00:00")
+    assert due > instant("2026-11-23T00:01")
 
 
 # -- records that cannot be read --------------------------------------------------------------------------------------

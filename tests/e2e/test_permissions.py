@@ -19,10 +19,10 @@ from starlette.routing import Route
 
 from libs.events.alerts import Rule, alert_id
 from libs.events.catalogue import TYPES
-from libs.runtime.auth import Principal, contains
 from libs.runtime.clock import ManualClock
 from libs.runtime.log_sqlite import open_log
-from libs.runtime.permissions import PERMISSIONS, ROLES, allowed
+from libs.runtime.permissions import PERMISSIONS, allowed
+from libs.runtime.principal import ROLES, Principal, contains
 from libs.runtime.settings import load_settings
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import configure_logging, get_logger

@@ -119,7 +119,7 @@ def test_texts_are_counted_in_code_points(name: str, path: str, low: int, high: 
 @pytest.mark.parametrize(
     ("name", "path", "right", "wrong"),
     [
-        ("policy.adopted", "due", ["00:00", "23:59"], ["24:00", "9:00", "21:00:00", CANARY]),
+        ("policy.adopted", "due", ["00:01", "23:59"], ["24:00", "9:00", "21:00:00", CANARY]),
         ("policy.adopted", "effective_from", ["2000-01-01", "2199-12-31"], ["1999-12-31", "2200-01-01", "1700000000"]),
         ("holiday.declared", "day", ["2026-11-08"], ["२०२६-११-०८", "1700000000", 1_700_000_000, None, CANARY]),
         ("holiday.revoked", "day", ["2026-11-08"], ["२०२६-११-०८", "1700000000", 1_700_000_000, None]),
@@ -337,7 +337,7 @@ def test_a_ladder_starts_with_1_and_rises(ladder: list[int], where: str) -> None
 
 @pytest.mark.parametrize(
     ("due", "grace", "lock"),
-    [("00:00", 1_440, 0), ("23:59", 1, 0), ("21:00", 180, 0), ("23:59", 1_440, 1), ("12:00", 720, 0), ("00:00", 0, 0)],
+    [("00:01", 1_439, 0), ("23:59", 1, 0), ("21:00", 180, 0), ("23:59", 1_440, 1), ("12:00", 720, 0), ("00:01", 0, 0)],
 )
 def test_the_grace_may_end_with_the_lock(due: str, grace: int, lock: int) -> None:
     read("policy.adopted", {**POLICY, "due": due, "grace_minutes": grace, "lock_after_days": lock})
@@ -348,6 +348,10 @@ def test_the_grace_may_not_end_past_the_lock(due: str, grace: int) -> None:
     spoilt = {**POLICY, "due": due, "grace_minutes": grace, "lock_after_days": 0}
     assert errors("policy.adopted", spoilt) == {("", "rule")}
     read("policy.adopted", {**spoilt, "lock_after_days": 1})
+
+
+def test_a_day_is_due_after_it_has_begun() -> None:
+    assert errors("policy.adopted", {**POLICY, "due": "00:00"}) == {("", "rule")}
 
 
 @given(st.times())

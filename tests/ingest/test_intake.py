@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.runtime.auth import Principal
 from libs.runtime.clock import Clock, ManualClock
 from libs.runtime.errors import Unavailable
 from libs.runtime.log import NewRecord, Record
 from libs.runtime.log_sqlite import SqliteEventLog, open_log
+from libs.runtime.principal import Principal
 from libs.runtime.sqlite import DatabaseFile
 from libs.runtime.telemetry import Metrics
 from services.ingest.index import Index

@@ -9,7 +9,7 @@ import pytest
 from libs.events.alerts import AlertAcknowledged, AlertRaised, AlertResolved, AlertSnoozed, Rule, alert_id
 from libs.events.envelope import Event
 from libs.runtime.log import NewRecord, Record
-from libs.runtime.permissions import ROLES
+from libs.runtime.principal import ROLES
 from services.notifier import api
 from services.notifier.api import BODY_BYTES, PAGE
 from services.notifier.records import record_of

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from libs.runtime.auth import Principal, Verifier
+from libs.runtime.auth import Verifier
 from libs.runtime.keys import demo_keys
+from libs.runtime.principal import Principal
 from tests.rozana.command import one_line
 from tests.rozana.conftest import Command
 

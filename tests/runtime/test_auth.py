@@ -17,10 +17,11 @@ from joserfc.errors import SecurityWarning
 from joserfc.jwk import OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from libs.runtime.auth import AUDIENCE, Principal, Unauthenticated, Verifier, contains, issue_demo_token
+from libs.runtime.auth import AUDIENCE, Unauthenticated, Verifier, issue_demo_token
 from libs.runtime.errors import StartRefused
 from libs.runtime.keys import DEMO_ISSUER, DEMO_KEY_FILE, DemoKeys, demo_keys, read_jwks
-from libs.runtime.permissions import PERMISSIONS, ROLES, Role, allowed
+from libs.runtime.permissions import PERMISSIONS, allowed
+from libs.runtime.principal import ROLES, Principal, Role, contains
 
 CANARY = "canary-4711"
 TENURE = "0192f0c1-7c3e-7000-8000-000000000001"

@@ -1,0 +1,172 @@
+"""Made anew from the log: the same hash, nothing raised, nothing half-built to be seen."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libs.events.streams import STREAMS
+from libs.runtime.dead_letters import DeadLetters
+from libs.runtime.errors import LogMismatch, StartRefused, Unavailable
+from libs.runtime.projection import Projection, collection_hash
+from libs.runtime.projector import POINTERS, live_collection
+from libs.runtime.store import Document
+from libs.runtime.telemetry import get_logger
+from services.aggregator.projections.state_days import STATE_DAYS
+from services.aggregator.projector import PROJECTIONS
+from services.aggregator.rebuild import Rebuilt, rebuild
+from tests.aggregator.folding import FailingStore
+from tests.aggregator.world import RAJASTHAN, STATES, UNREADABLE, World, world
+from tests.duty.events import STREAM, added, appointed, clock_reached, corrected, filed, policy
+
+ON = "2026-11-23"
+FIRST = filed("guna", ON, f"{ON}T20:00")
+BEGINNING = (policy(), added("guna"), appointed("guna"), added("bhind"), appointed("bhind"), FIRST)
+MORE = (
+    corrected("guna", ON, f"{ON}T20:10", of=FIRST.id),
+    FIRST,
+    UNREADABLE,
+    clock_reached("2026-11-24T00:00"),
+    filed("bhind", ON, "2026-11-24T00:40"),
+)
+OF_A_STATE = [stream for stream in STREAMS.values() if stream.per == "state"]
+each_projection = pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda each: each.name)
+
+
+@pytest.fixture
+async def stopped(tmp_path: Path) -> AsyncIterator[World]:
+    """A state after a day's work, its process stopped a little before the end of the log."""
+    async with world(tmp_path) as made:
+        async with made.running():
+            await made.told(*BEGINNING)
+        await made.write(*MORE)
+        yield made
+
+
+async def rebuilt(made: World, projection: Projection[Any], **more: Any) -> Rebuilt:
+    letters = DeadLetters(made.log, made.clock, made.metrics, get_logger("rebuild"))
+    return await rebuild(projection, made.log, more.pop("store", made.store), STATES, dead_letters=letters, **more)
+
+
+async def ends(made: World) -> dict[str, int]:
+    return {stream.name("in-mp"): await made.log.end(stream.name("in-mp")) for stream in OF_A_STATE}
+
+
+@each_projection
+async def test_a_rebuilt_projection_has_the_hash_of_the_live_one(stopped: World, projection: Projection[Any]) -> None:
+    async with stopped.running():
+        await stopped.folded()
+    before = await ends(stopped)
+    seen: list[tuple[int, int]] = []
+    live = await collection_hash(stopped.store, f"{projection.name}.v1.0")
+    done = await rebuilt(stopped, projection, progress=lambda *counts: seen.append(counts))
+    assert done == Rebuilt(f"{projection.name}.v1.1", live, live, len(BEGINNING) + len(MORE))
+    assert seen[-1] == (done.events, done.events)
+    assert await ends(stopped) == before
+    assert await live_collection(stopped.store, projection) == done.collection
+    assert f"{projection.name}.v1.0" not in await stopped.store.collections()
+    assert f"{projection.name}.v1.0.snapshots" not in await stopped.store.collections()
+
+
+@each_projection
+async def test_a_process_that_stopped_short_of_the_end_is_no_difference(
+    stopped: World, projection: Projection[Any]
+) -> None:
+    done = await rebuilt(stopped, projection)
+    assert done.hash == done.live_hash
+    again = await rebuilt(stopped, projection)
+    assert (again.collection, again.hash) == (f"{projection.name}.v1.2", done.hash)
+    assert await stopped.log.end(DeadLetters.STREAM) == 1
+
+
+@each_projection
+async def test_so_does_deleting_the_whole_store(stopped: World, projection: Projection[Any]) -> None:
+    done = await rebuilt(stopped, projection)
+    for collection in await stopped.store.collections():
+        await stopped.store.drop(collection)
+    async with stopped.running():
+        await stopped.folded()
+    assert await collection_hash(stopped.store, f"{projection.name}.v1.0") == done.hash
+    assert await stopped.log.end(DeadLetters.STREAM) == 1
+
+
+async def test_what_was_rebuilt_goes_on_where_it_ended(stopped: World, tmp_path: Path) -> None:
+    for projection in PROJECTIONS:
+        await rebuilt(stopped, projection)
+    async with stopped.running():
+        await stopped.told(filed("guna", "2026-11-24", "2026-11-24T20:00"))
+        assert (await stopped.get("/v1/states/in-mp/days/2026-11-23")).json()["counts"]["late"] == 1
+        assert (await stopped.get("/v1/states/in-mp/days/2026-11-24")).json()["counts"]["on_time"] == 1
+    done = await rebuilt(stopped, STATE_DAYS)
+    assert done.hash == done.live_hash
+
+
+async def test_a_difference_is_reported_and_the_log_is_right(stopped: World) -> None:
+    async with stopped.running():
+        await stopped.folded()
+    (document,) = (await stopped.store.get_many("state_days.v1.0", [f"in-mp/{ON}"])).values()
+    wrong = Document(document.id, document.version + 1, {**document.body, "closed": False})
+    await stopped.store.put("state_days.v1.0", [wrong])
+    done = await rebuilt(stopped, STATE_DAYS)
+    assert done.hash != done.live_hash
+    found = await stopped.store.get(done.collection, f"in-mp/{ON}")
+    assert found is not None
+    assert found.body["closed"] is True
+
+
+async def test_readers_see_the_old_one_until_the_new_one_is_whole(stopped: World) -> None:
+    async with stopped.running():
+        await stopped.folded()
+    for writes in range(6):
+        with pytest.raises(Unavailable):
+            await rebuilt(stopped, STATE_DAYS, store=FailingStore(stopped.store, writes))
+        assert await live_collection(stopped.store, STATE_DAYS) == "state_days.v1.0"
+        assert (await stopped.get(f"/v1/states/in-mp/days/{ON}")).json()["counts"]["late"] == 1
+    done = await rebuilt(stopped, STATE_DAYS)
+    assert done.hash == done.live_hash
+
+
+async def test_the_first_time_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        await made.write(*BEGINNING)
+        await made.write(policy(), stream=RAJASTHAN)
+        done = await rebuilt(made, STATE_DAYS)
+        assert (done.collection, done.live_hash, done.events) == ("state_days.v1.0", None, len(BEGINNING) + 1)
+        async with made.running():
+            await made.folded()
+        assert (await made.get(f"/v1/states/in-mp/days/{ON}")).status_code == 200
+
+
+async def test_a_new_version_wants_a_rebuild_and_gets_it(stopped: World) -> None:
+    newer = replace(STATE_DAYS, version=2)
+    with pytest.raises(StartRefused, match=r"version 1, this program makes version 2: run `rozana rebuild state_days`"):
+        await live_collection(stopped.store, newer)
+    done = await rebuilt(stopped, newer)
+    assert (done.collection, done.live_hash) == ("state_days.v2.1", None)
+    assert await live_collection(stopped.store, newer) == done.collection
+    with pytest.raises(StartRefused, match="version 2, this program makes version 1"):
+        await live_collection(stopped.store, STATE_DAYS)
+
+
+async def test_of_two_rebuilds_at_once_one_is_told(stopped: World) -> None:
+    class Raced(FailingStore):
+        """Another process moves the pointer just before."""
+
+        async def put(self, collection: str, documents: Any) -> Any:
+            if collection == POINTERS:
+                await stopped.store.put(POINTERS, documents)
+            return await super().put(collection, documents)
+
+    with pytest.raises(StartRefused, match="rebuilt by another process"):
+        await rebuilt(stopped, STATE_DAYS, store=Raced(stopped.store, 1000))
+
+
+async def test_another_log_is_not_rebuilt_over(stopped: World, tmp_path_factory: pytest.TempPathFactory) -> None:
+    async with world(tmp_path_factory.mktemp("other")) as other:
+        await other.write(*BEGINNING)
+        with pytest.raises(LogMismatch):
+            await rebuilt(other, STATE_DAYS, store=stopped.store)
+    assert await live_collection(stopped.store, STATE_DAYS) == "state_days.v1.0"
+    assert await stopped.log.end(STREAM) == len(BEGINNING) + len(MORE)
