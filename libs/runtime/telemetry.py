@@ -133,7 +133,6 @@ class Metrics:
         self.events_consumed = counter("events_consumed", "Events folded", "consumer", "stream_kind")
         self.events_skipped = counter("events_skipped", "Events read and not folded", "consumer", "reason")
         self.consumer_position = gauge("consumer_position", "The next offset to read", "consumer", "stream")
-        self.log_end = gauge("log_end", "The offset that the next record will get", "stream")
         self.consumer_last_progress_timestamp = gauge(
             "consumer_last_progress_timestamp", "When a consumer last moved, Unix seconds", "consumer", "stream"
         )
