@@ -5,10 +5,12 @@ Order of checks (guarantee 2), after the shape: what the sender may do, the repl
 
 import asyncio
 import contextlib
+from weakref import WeakValueDictionary
 
 from libs.events.codec import encode
 from libs.events.envelope import Event
 from libs.events.grievances import GrievanceRaised
+from libs.events.reports import ReportFiled, ReportReviewed
 from libs.events.streams import stream_name
 from libs.runtime.errors import OutcomeUnknown, Unavailable
 from libs.runtime.http import require
@@ -23,6 +25,8 @@ from services.ingest.known import Known, Receipt
 
 DEADLINE_SECONDS = 5.0
 """Of real time: how long the index is waited for. The log keeps the same one for an append (guarantee 1)."""
+COMMUTING = frozenset({ReportFiled, ReportReviewed, GrievanceRaised})
+"""Of these no two make each other invalid, so any number is under way at once."""
 _WORDS = {403: "forbidden", 404: "not-found"}
 _NOT_HERE = "there is no such resource here"
 
@@ -39,6 +43,7 @@ class Intake:
         self._deadline = deadline_seconds
         self._under_way: dict[str, asyncio.Task[Known]] = {}
         """Appends by event id. A copy that comes meanwhile waits for it and appends nothing."""
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._current: set[str] = set()
         """States whose events in the log are all in the index, or under way here. Not so after a start, nor after an
         append of unknown outcome: then the index has to catch up before anything is decided."""
@@ -50,20 +55,27 @@ class Intake:
         404, 409 and 422, and Unavailable.
         """
         outcome = "failed"
-        try:
-            status, known, outcome = await self._take(event, principal)
-        except Refused as refusal:
-            outcome = refusal.outcome
-            raise
-        except Unavailable:
-            outcome = "unavailable"
-            raise
-        finally:
-            self._metrics.events_received.labels(type=event.type, outcome=outcome).inc()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._deadline):
-                await self._index.positions.reached(known.stream, known.offset)
+        async with self._turn(event):
+            try:
+                status, known, outcome = await self._take(event, principal)
+            except Refused as refusal:
+                outcome = refusal.outcome
+                raise
+            except Unavailable:
+                outcome = "unavailable"
+                raise
+            finally:
+                self._metrics.events_received.labels(type=event.type, outcome=outcome).inc()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._deadline):
+                    await self._index.positions.reached(known.stream, known.offset)
         return status, known.receipt()
+
+    def _turn(self, event: Event) -> contextlib.AbstractAsyncContextManager[None]:
+        """Events about one subject that can make each other invalid are decided one after the other; copies at once."""
+        if type(event.data) in COMMUTING or event.id in self._under_way:
+            return contextlib.nullcontext()
+        return self._turns.setdefault(event.subject, asyncio.Lock())
 
     async def find(self, event_id: str, principal: Principal) -> Receipt:
         """The receipt of an event that the principal may know of. Raises Problem 404, and Unavailable.

@@ -22,7 +22,7 @@ from libs.runtime.telemetry import Metrics
 from services.ingest.index import Index
 from services.ingest.intake import Intake
 from tests.contracts.sqlite_files import write_lock
-from tests.duty.events import STATE, STREAM, filed, instant, named
+from tests.duty.events import STATE, STREAM, added, appointed, corrected, filed, instant, named, policy
 from tests.ingest.desk import NOW, ROSTER, SOON, TODAY, Desk, running
 
 REPORT = filed("guna", TODAY, NOW)
@@ -203,3 +203,21 @@ async def test_no_order_of_retries_puts_an_id_into_the_log_twice(steps: list[lis
         assert len(taken) <= 1
         assert not taken & {body for body, answer in of_it if answer.status_code == 409}
         assert sum(answer.status_code == 202 for _, answer in of_it) <= 1
+
+
+async def test_of_corrections_of_one_version_at_once_one_is_taken(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        assert (await desk.report(REPORT)).status_code == 202
+        better = [corrected("guna", TODAY, NOW, of=REPORT.id, summary=str(number)) for number in range(6)]
+        answers = await asyncio.gather(*(desk.report(each) for each in better))
+        assert sorted(answer.status_code for answer in answers) == [202, 409, 409, 409, 409, 409]
+        assert len((await desk.ids())[5:]) == 2
+
+
+async def test_of_appointments_to_one_district_at_once_one_is_taken(tmp_path: Path) -> None:
+    async with running(tmp_path, policy(), added("guna")) as desk:
+        office = desk.token("pcc", STATE)
+        rivals = [appointed("guna", f"holder {number}") for number in range(6)]
+        answers = await asyncio.gather(*(desk.event(each, token=office) for each in rivals))
+        assert sorted(answer.status_code for answer in answers) == [202, 409, 409, 409, 409, 409]
+        assert len((await desk.ids())[2:]) == 1
