@@ -27,6 +27,17 @@ RFC_3339_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
     r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
+STATE_PATTERN = r"^in-[a-z]{2}$"
+DISTRICT_PATTERN = r"^in-[a-z]{2}\.[a-z0-9]+(-[a-z0-9]+)*$"
+TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+PATTERNS = {
+    UUID_PATTERN: "a UUID such as 0192f0e4-7c1a-7cc0-9d6f-3f6a1c2b4d5e",
+    RFC_3339_PATTERN: "an instant with its offset, such as 2026-11-23T20:11:05+05:30",
+    STATE_PATTERN: "a state such as in-mp",
+    DISTRICT_PATTERN: "a district such as in-mp.guna",
+    TIME_PATTERN: "a time of day such as 21:00",
+}
+"""What to say to a person whose text does not match."""
 _INSTANT = re.compile(RFC_3339_PATTERN)
 
 
@@ -81,16 +92,16 @@ def _real_instant(value: str) -> str:
 Id = Annotated[str, StringConstraints(pattern=UUID_PATTERN), AfterValidator(str.lower)]
 """Any RFC 9562 UUID in its hyphenated form, kept in lower case (section 4: case does not matter on input)."""
 
-StateCode = Annotated[str, StringConstraints(pattern=r"^in-[a-z]{2}$")]
+StateCode = Annotated[str, StringConstraints(pattern=STATE_PATTERN)]
 """ISO 3166-2:IN in lower case: `in-mp`."""
 
-DistrictCode = Annotated[str, StringConstraints(pattern=r"^in-[a-z]{2}\.[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+DistrictCode = Annotated[str, StringConstraints(pattern=DISTRICT_PATTERN, max_length=64)]
 """A state, a dot, a slug: `in-mp.bhopal-city`. It never changes."""
 
 Day = Annotated[date, BeforeValidator(_iso_day), AfterValidator(_in_range)]
 """A civil date in the state's time zone: `2026-11-23`. The bounds keep every deadline a date that exists."""
 
-LocalTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+LocalTime = Annotated[str, StringConstraints(pattern=TIME_PATTERN)]
 """A time of day in the state's time zone: `21:00`."""
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_iso_instant), AfterValidator(_in_utc)]

@@ -17,6 +17,7 @@ M = TypeVar("M", bound=BaseModel)
 JSON = ("application/json",)
 DEADLINE_SECONDS = 30.0
 DEEPEST = 32
+NOT_JSON = "the body is not valid JSON"
 _HANG_UP = {"Connection": "close"}  # the rest of a body that nobody reads would hold the connection
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 """A JSON string; an unterminated one too, so that the scan stays linear."""
@@ -78,8 +79,9 @@ def check_json(body: bytes) -> object:
     """
     if body.startswith(b"\xef\xbb\xbf"):
         raise Problem(400, "the body starts with a byte order mark")
-    if _deeper_than(DEEPEST, body):
-        raise Problem(400, f"the body is nested deeper than {DEEPEST} levels, or brackets are missing")
+    if brackets := _brackets_below(DEEPEST, body):
+        balanced = brackets.count(b"(") == brackets.count(b")")
+        raise Problem(400, f"the body is nested deeper than {DEEPEST} levels" if balanced else NOT_JSON)
     try:
         value = _STRICT.decode(body.decode())
         if _SURROGATE.search(body):
@@ -87,18 +89,18 @@ def check_json(body: bytes) -> object:
     except UnicodeError:
         raise Problem(400, "the body is not UTF-8") from None
     except ValueError:  # json's own too, which quotes; an integer of thousands of digits is one as well
-        raise Problem(400, "the body is not valid JSON") from None
+        raise Problem(400, NOT_JSON) from None
     return value
 
 
-def _deeper_than(levels: int, body: bytes) -> bool:
-    """Whether brackets are left after taking away the innermost pairs `levels` times: no recursion, all in C."""
+def _brackets_below(levels: int, body: bytes) -> bytes:
+    """What brackets are left after taking away the innermost pairs `levels` times: no recursion, all in C."""
     brackets = _STRING.sub(b"", body).translate(_BRACKETS, _NO_BRACKETS)
     for _ in range(levels):
         if not brackets:
-            return False
+            break
         brackets = brackets.replace(b"()", b"")
-    return bool(brackets)
+    return brackets
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from libs.events.values import PATTERNS
 from libs.runtime.auth import Unauthenticated
 from libs.runtime.errors import OutcomeUnknown, Unavailable
 
@@ -217,6 +218,8 @@ def detail_of(item: ErrorDetails) -> str:
     kind = item["type"]
     if kind not in _PYDANTICS:
         return item["msg"]  # a PydanticCustomError of our own models
+    if kind == "string_pattern_mismatch" and (words := PATTERNS.get(item["ctx"]["pattern"])):
+        return f"must be {words}"
     if kind in _DETAILS:
         return _DETAILS[kind].format_map(item.get("ctx", {}))
     return _KINDS.get(kind.partition("_")[0], _NOT_ALLOWED)

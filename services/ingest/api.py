@@ -74,7 +74,7 @@ def routes(intake: Intake, clock: Clock, metrics: Metrics) -> APIRouter:
         body = await read_json_body(request, MOST_BYTES, openapi.EVENT_TYPES)
         with _counting(metrics):
             event = read(check_json(body), body)
-        return _answer(*await intake.accept(event, principal))
+        return _answer(*await intake.accept(event, principal, at="/data"))
 
     @router.post("/v1/grievances", status_code=202, responses=openapi.RECEIPTS, openapi_extra=openapi.grievance_body())
     async def post_grievance(request: Request) -> JSONResponse:

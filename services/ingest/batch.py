@@ -31,7 +31,7 @@ async def take_each(
             if state in down:
                 raise down[state]
             try:
-                status, receipt = await intake.accept(event, principal)
+                status, receipt = await intake.accept(event, principal, at="/data")
             except Unavailable as error:
                 down[state] = error
                 raise

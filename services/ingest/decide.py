@@ -30,34 +30,39 @@ Reason = Outcome | Rule
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a refusal reads: fixed words, nothing of what was sent."""
+    """How a refusal reads: fixed words, nothing of what was sent. `member` of the data is what it is about."""
 
     status: int
     detail: str
+    member: str
 
 
 ANSWERS: Mapping[Reason, Answer | None] = {
     Outcome.APPLIED: None,
     Outcome.SUPPLEMENT: None,  # a second report of the day is kept beside the first
-    Outcome.DUPLICATE: Answer(409, "this has been said already, under another id"),
-    Outcome.CONFLICT: Answer(409, "something else is already known under this id"),
-    Outcome.STALE_CORRECTION: Answer(409, "supersedes must name the latest version of the day's first report"),
-    Outcome.KNOWN_DISTRICT: Answer(409, "a district with this code exists already"),
-    Outcome.CLOSED_DISTRICT: Answer(409, "the district is closed"),
-    Outcome.SECOND_HOLDER: Answer(409, "somebody else holds the district from that day on"),
-    Outcome.OLD_VERSION: Answer(409, "the state has a policy of this version or a later one"),
-    Outcome.NO_HOLIDAY: Answer(409, "the day is not a holiday"),
-    Outcome.UNKNOWN_DISTRICT: Answer(404, "there is no such district"),
-    Rule.UNKNOWN_REPORT: Answer(404, "the district has no such report, or none so recent that it can be reviewed"),
-    Outcome.NO_POLICY: Answer(422, "the state has no policy yet"),
-    Outcome.RETROACTIVE: Answer(422, "a later policy can only start on a day that has not begun"),
-    Outcome.UNKNOWN_TENURE: Answer(422, "the district has no such tenure"),
-    Outcome.NOT_HOLDER: Answer(422, "the tenure does not hold the district on that day"),
-    Outcome.FUTURE_DAY: Answer(422, "the day has not begun in the state"),
-    Outcome.LOCKED: Answer(422, "the day is locked"),
-    Outcome.JUDGED: Answer(422, "the day has been judged already"),
-    Outcome.CLOCK_AHEAD: Answer(422, "the clock is ahead of the log's own"),  # never of what clients may send
-    Rule.OTHER_TENURE: Answer(403, "your token is for another tenure"),
+    Outcome.DUPLICATE: Answer(409, "this has been said already, under another id", ""),
+    Outcome.CONFLICT: Answer(409, "something else is already known under this id", ""),
+    Outcome.STALE_CORRECTION: Answer(
+        409, "supersedes must name the latest version of the day's first report", "supersedes"
+    ),
+    Outcome.KNOWN_DISTRICT: Answer(409, "a district with this code exists already", "district"),
+    Outcome.CLOSED_DISTRICT: Answer(409, "the district is closed", "district"),
+    Outcome.SECOND_HOLDER: Answer(409, "somebody else holds the district from that day on", "since"),
+    Outcome.OLD_VERSION: Answer(409, "the state has a policy of this version or a later one", "version"),
+    Outcome.NO_HOLIDAY: Answer(409, "the day is not a holiday", "day"),
+    Outcome.UNKNOWN_DISTRICT: Answer(404, "there is no such district", "district"),
+    Rule.UNKNOWN_REPORT: Answer(
+        404, "the district has no such report, or none so recent that it can be reviewed", "report_id"
+    ),
+    Outcome.NO_POLICY: Answer(422, "the state has no policy yet", "district"),
+    Outcome.RETROACTIVE: Answer(422, "a later policy can only start on a day that has not begun", "effective_from"),
+    Outcome.UNKNOWN_TENURE: Answer(422, "the district has no such tenure", "tenure_id"),
+    Outcome.NOT_HOLDER: Answer(422, "the tenure does not hold the district on that day", "tenure_id"),
+    Outcome.FUTURE_DAY: Answer(422, "the day has not begun in the state", "day"),
+    Outcome.LOCKED: Answer(422, "the day is locked", "day"),
+    Outcome.JUDGED: Answer(422, "the day has been judged already", "day"),
+    Outcome.CLOCK_AHEAD: Answer(422, "the clock is ahead of the log's own", "at"),  # never of what clients may send
+    Rule.OTHER_TENURE: Answer(403, "your token is for another tenure", "tenure_id"),
 }
 """Every outcome; None is appended."""
 

@@ -5,6 +5,7 @@ Order of checks (guarantee 2), after the shape: what the sender may do, the repl
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
 from libs.events.codec import encode
@@ -17,9 +18,9 @@ from libs.runtime.http import require
 from libs.runtime.log import EventLog, NewRecord
 from libs.runtime.permissions import allowed
 from libs.runtime.principal import Principal, contains
-from libs.runtime.problems import Problem
+from libs.runtime.problems import FieldError, Problem
 from libs.runtime.telemetry import Metrics
-from services.ingest.decide import Accept, Refuse, Replay, decide
+from services.ingest.decide import Accept, Answer, Refuse, Replay, decide
 from services.ingest.index import KINDS, Index
 from services.ingest.known import Known, Receipt
 
@@ -48,16 +49,16 @@ class Intake:
         """States whose events in the log are all in the index, or under way here. Not so after a start, nor after an
         append of unknown outcome: then the index has to catch up before anything is decided."""
 
-    async def accept(self, event: Event, principal: Principal | None) -> tuple[int, Receipt]:
+    async def accept(self, event: Event, principal: Principal | None, *, at: str = "") -> tuple[int, Receipt]:
         """Append `event` (202) or recognise it (200); a grievance comes without a principal.
 
         Answers when the index has folded it, or the deadline has passed: it is durable either way. Raises Problem 403,
-        404, 409 and 422, and Unavailable.
+        404, 409 and 422, and Unavailable. `at` is the pointer to the event's data in what was sent.
         """
         outcome = "failed"
         async with self._turn(event):
             try:
-                status, known, outcome = await self._take(event, principal)
+                status, known, outcome = await self._take(event, principal, at)
             except Refused as refusal:
                 outcome = refusal.outcome
                 raise
@@ -95,7 +96,7 @@ class Intake:
             raise Problem(404, _NOT_HERE)
         return known.receipt()
 
-    async def _take(self, event: Event, principal: Principal | None) -> tuple[int, Known, str]:
+    async def _take(self, event: Event, principal: Principal | None, at: str) -> tuple[int, Known, str]:
         """Status, place in the log, and a word for the metrics."""
         self._check_sender(event, principal)
         state, tenure_id = event.data.state, principal.tenure_id if principal else None
@@ -112,7 +113,7 @@ class Intake:
                 case Replay(known=known):
                     return 200, known, "replayed"
                 case Refuse(reason=reason, answer=answer) if caught_up:
-                    raise Refused(answer.status, answer.detail, reason)
+                    raise Refused(answer.status, answer.detail, reason, _where(event, answer, at))
                 case Refuse():
                     await self._catch_up(state)
                     caught_up = True
@@ -166,6 +167,11 @@ class Intake:
 class Refused(Problem):
     """A refusal of an event, and its word for the metrics."""
 
-    def __init__(self, status: int, detail: str, outcome: str) -> None:
-        super().__init__(status, detail)
+    def __init__(self, status: int, detail: str, outcome: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(status, detail, errors)
         self.outcome = outcome
+
+
+def _where(event: Event, answer: Answer, at: str) -> Sequence[FieldError]:
+    known = answer.member in type(event.data).model_fields
+    return [FieldError(f"{at}/{answer.member}", answer.detail)] if known else ()

@@ -102,6 +102,7 @@ async def test_each_item_is_decided_after_those_before_it(tmp_path: Path) -> Non
             "title": "Not Found",
             "status": 404,
             "detail": "there is no such district",
+            "errors": [{"pointer": "/data/district", "detail": "there is no such district"}],
         }
         assert await desk.ids() == [event.id for event in (*ROSTER, unknown)]
 

@@ -132,3 +132,12 @@ async def test_it_is_ready_once_the_log_is_read(tmp_path: Path) -> None:
         assert "5 events to go" in (await desk.health.failing())["ingest index"]
         assert (await desk.report(REPORT)).status_code == 202  # after waiting for the index
         assert (await desk.get("/ready")).status_code == 200
+
+
+async def test_a_refusal_says_which_member_it_is_about(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        answer = await desk.report(REPORT, day="2026-12-31")
+        assert answer.status_code == 422
+        assert answer.json()["errors"] == [{"pointer": "/day", "detail": "the day has not begun in the state"}]
+        answer = await desk.report(REPORT, id="4711")
+        assert answer.json()["errors"][0]["detail"].startswith("must be a UUID such as ")
