@@ -17,6 +17,8 @@ class Stream:
     readers: tuple[Reader, ...]
     """People outside; each of the three services may read every stream."""
     retention: str = "forever"
+    keeps_hours: bool = True
+    """False: nothing that is kept or shown of its records may tell more of their time than the day."""
 
     def name(self, state: str | None = None) -> str:
         """The stream's name, which is also its Kafka topic: `rozana.in-mp.reports`, `rozana.system`."""
@@ -30,7 +32,7 @@ STREAMS: dict[Kind, Stream] = {
     for stream in (
         Stream("reports", "state", "district or state", ("ingest", "notifier"), ("aicc", "pcc")),
         Stream("alerts", "state", "district or state", ("notifier",), ("aicc", "pcc")),
-        Stream("grievances", "state", "district or state", ("ingest", "notifier"), ("aicc",)),
+        Stream("grievances", "state", "district or state", ("ingest", "notifier"), ("aicc",), keeps_hours=False),
         Stream("system", "nation", "service", ("ingest", "notifier"), ("operator",)),
         Stream("dead-letters", "nation", "stream", ("ingest", "aggregator", "notifier"), ("operator",)),
     )
@@ -45,3 +47,8 @@ def state_of(stream: str) -> str | None:
     """`rozana.in-mp.reports` -> `in-mp`; None for a stream of no state."""
     parts = stream.split(".")
     return parts[1] if len(parts) == 3 else None  # noqa: PLR2004 -- rozana, state, kind
+
+
+def keeps_hours(stream: str) -> bool:
+    """Whether the times of a stream's records may be kept and shown; of grievances they would point at somebody."""
+    return all(each.keeps_hours for each in STREAMS.values() if stream.endswith(f".{each.kind}"))

@@ -12,6 +12,7 @@ from typing import Never, Protocol
 
 from libs.events.codec import InvalidEvent, UnknownType, UnknownVersion, decode
 from libs.events.envelope import Recorded
+from libs.events.streams import keeps_hours
 from libs.runtime.dead_letters import DeadLetters, FaultLimit
 from libs.runtime.errors import LogMismatch, ReadStopped
 from libs.runtime.log import EventLog, Record
@@ -97,7 +98,7 @@ async def consume(
     decoder = _Decoder(name, await log.identity(), metrics, dead_letters)
     for stream in positions.streams:
         positions.move(stream, await _first_offset(log, stream, await sink.checkpoint(stream), decoder.log))
-        metrics.consumer_position.labels(consumer=name, stream=stream).set(positions[stream])
+        _show(metrics, name, stream, positions[stream])
     async with log.reader({stream: positions[stream] for stream in positions.streams}) as reader:
         while True:
             polled = await reader.poll(max_records=max_records, timeout=POLL_SECONDS)
@@ -105,9 +106,14 @@ async def consume(
                 batch = await decoder.batch(stream, positions[stream], records)
                 await sink.fold(batch)
                 positions.move(stream, batch.checkpoint.offset + 1)
-                metrics.consumer_position.labels(consumer=name, stream=stream).set(positions[stream])
-                metrics.consumer_last_progress_timestamp.labels(consumer=name, stream=stream).set(time.time())
+                _show(metrics, name, stream, positions[stream])
             await sink.rest()
+
+
+def _show(metrics: Metrics, name: str, stream: str, position: int) -> None:
+    if keeps_hours(stream):
+        metrics.consumer_position.labels(consumer=name, stream=stream).set(position)
+        metrics.consumer_last_progress_timestamp.labels(consumer=name, stream=stream).set(time.time())
 
 
 async def replay(

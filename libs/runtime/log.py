@@ -26,7 +26,8 @@ class NewRecord:
 class Record:
     """One record at rest.
 
-    `offset` counts from 0 without gaps; `appended_at` (UTC, whole milliseconds) is the log's clock.
+    `offset` counts from 0 without gaps; `appended_at` (UTC, whole milliseconds) is the log's clock. In a stream that
+    keeps no hours (libs.events.streams) it is cut to the day.
     """
 
     stream: str

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import apsw
 
+from libs.events.streams import keeps_hours
 from libs.runtime.clock import Clock
 from libs.runtime.errors import OutcomeUnknown, Unavailable
 from libs.runtime.log import LogReader, NewRecord, Record
@@ -20,6 +21,7 @@ from libs.runtime.sqlite_threads import Reads, Worker
 APPEND_DEADLINE = 5.0
 """Seconds of real time (guarantee 1)."""
 RECORDS_PER_COMMIT = 1000
+MILLISECONDS_A_DAY = 24 * 60 * 60 * 1000
 LOOK_EVERY = 0.2
 """Seconds between looks at the file for what another process has written."""
 
@@ -178,9 +180,10 @@ class SqliteEventLog:
     ) -> Sequence[Record]:
         tail = after.get(job.stream)
         if tail is None:
-            tail = Tail(max((known.stream_id for known in after.values()), default=0) + 1, 0, now)
+            tail = Tail(max((known.stream_id for known in after.values()), default=0) + 1, 0, 0)
             insert_rows(writer, "streams", [(tail.stream_id, job.stream)])
-        time = max(now, tail.time)  # the clock may have been set back
+        shown = now if keeps_hours(job.stream) else now - now % MILLISECONDS_A_DAY
+        time = max(shown, tail.time)  # the clock may have been set back
         after[job.stream] = tail._replace(end=tail.end + len(job.records), time=time)
         first = place(tail.stream_id, tail.end)
         rows.extend(

@@ -60,7 +60,7 @@ class Reading:
         if state not in found:
             return None
         policies = state_days.policies_of(found[state].body)
-        if day < policies.adopted[0].first_day or self.clock.now() < policies.deadlines(day).opens:
+        if self.clock.now() < policies.deadlines(day).opens:
             return None
         return await self._preview(collection, state, day)
 

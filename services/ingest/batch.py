@@ -23,17 +23,17 @@ async def take_each(
     Once a state's log has not answered, the rest of that state's items are not tried (guarantee 1).
     """
     results: list[Result] = []
-    down: dict[str, Unavailable] = {}
+    down: set[str] = set()
     for item in items:
         try:
             event = read(item)
             state = event.data.state
             if state in down:
-                raise down[state]
+                raise Problem(503, "not tried, since the log did not take an item before it; retry with the same id")
             try:
                 status, receipt = await intake.accept(event, principal, at="/data")
-            except Unavailable as error:
-                down[state] = error
+            except Unavailable:
+                down.add(state)
                 raise
         except (Problem, Unavailable) as error:
             problem = problem_of(error)

@@ -17,6 +17,7 @@ from libs.runtime.telemetry import Logger, Metrics
 from services.notifier.channels.channel import Channel, Undeliverable
 from services.notifier.outbox import OUTBOX, Attempt, Delivery, Outcome
 from services.notifier.reading import AlertReader, place
+from services.notifier.records import event_time
 
 LEASE = timedelta(seconds=30)
 SEND_SECONDS = 20.0
@@ -84,7 +85,7 @@ class Courier:
             update={
                 "status": "claimed",
                 "not_before": now + LEASE,
-                "attempts": (*delivery.attempts, Attempt(at=now)),
+                "attempts": (*delivery.attempts, Attempt(at=event_time(delivery.kind, now))),
             }
         )
         if await self._put(document.id, document.version + 1, claimed):

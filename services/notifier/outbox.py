@@ -29,7 +29,10 @@ Status = Literal["due", "claimed", "sent", "dropped", "expired", "parked"]
 
 
 class Attempt(BaseModel):
-    """One claim: when (real time, UTC), and how it ended; None while it has not, or when nobody lived to tell."""
+    """One claim: when (real time, UTC; about a grievance, the day) and how it ended.
+
+    The outcome is None while it has not ended, or when nobody lived to tell.
+    """
 
     model_config = ConfigDict(frozen=True)
 

@@ -121,7 +121,6 @@ async def _state_document(folder: Path) -> Any:
     ("path", "status"),
     [
         ("/v1/states/in-mp/days/2026-11-24", 404),  # has not begun
-        ("/v1/states/in-mp/days/2026-11-01", 404),  # before the first policy's first day
         ("/v1/states/in-mp/days/2026-11-31", 422),
         ("/v1/states/in-mp/days/20261123", 422),
         ("/v1/states/in-mp/days/1795391400", 422),
@@ -151,6 +150,13 @@ async def test_an_imported_past_can_be_asked_for(live: World) -> None:
     await kept(live)
     told = (await live.get("/v1/states/in-mp/days/2026-06-01")).json()
     assert (told["counts"]["excused"], told["completeness"]["rate"]) == (1, None)
+
+
+async def test_on_a_day_before_the_policy_nothing_was_owed(live: World) -> None:
+    await live.told(*guna())
+    await kept(live)
+    told = (await live.get("/v1/states/in-mp/days/2026-11-01")).json()
+    assert (told["counts"]["excused"], told["counts"]["expected"], told["completeness"]["rate"]) == (2, 0, None)
 
 
 async def test_the_states_of_ones_scope(live: World) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, time, timedelta
 from uuid import uuid4
 
 import pytest
@@ -100,6 +100,11 @@ class LogContract:
         found = await log.read(stream, 0)
         for name in range(10):
             assert texts([one for one in found if one.key == str(name)]) == [str(number) for number in range(20)]
+
+    async def test_appended_at_is_cut_to_the_day_in_a_stream_that_keeps_no_hours(self, log: EventLog) -> None:
+        await log.append("rozana.in-mp.grievances", [record()])
+        (stored,) = await log.read("rozana.in-mp.grievances", 0)
+        assert stored.appended_at.time() == time()
 
     async def test_appended_at_never_decreases_in_a_stream(self, log: EventLog, stream: str) -> None:
         for _ in range(5):

@@ -1,7 +1,9 @@
 """POST /v1/grievances: what is raised is kept; who raised it, and when on the day, is nowhere."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
+
+from prometheus_client import generate_latest
 
 from libs.events.grievances import GrievanceRaised
 from libs.runtime.limits import Rate
@@ -89,3 +91,11 @@ async def test_nothing_but_a_count_is_measured(tmp_path: Path) -> None:
 
 def seconds(desk: Desk) -> float | None:
     return desk.metrics.registry.get_sample_value("rozana_append_seconds_count")
+
+
+async def test_neither_metrics_nor_the_log_tell_the_hour(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        assert (await desk.post("/v1/grievances", BODY, token="")).status_code == 202
+        assert GRIEVANCES not in generate_latest(desk.metrics.registry).decode()
+        (record,) = await desk.log.read(GRIEVANCES, 0)
+        assert record.appended_at.time() == time()

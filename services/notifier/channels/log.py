@@ -14,17 +14,21 @@ class LogChannel:
         self._logger = logger
 
     async def send(self, message: Message) -> None:
-        about: dict[str, str | int] = {"alert_level": message.level}
+        about: dict[str, str | int] = {}
         if message.rule is not Rule.GRIEVANCE_RAISED:
-            # Operators read logs: a line with a time and a district would point at whoever complained.
-            about |= {"district": message.subject, "day": message.period}
+            # Operators read logs: a line with a time, and an id that leads to a district, would point at a complainant.
+            about = {
+                "delivery": message.key,
+                "alert_id": message.alert_id,
+                "state": message.state,
+                "district": message.subject,
+                "day": message.period,
+            }
         self._logger.info(
             "alert delivered",
             channel=self.name,
-            delivery=message.key,
-            alert_id=message.alert_id,
             rule=message.rule.value,
-            state=message.state,
+            alert_level=message.level,
             audience=list(message.audience),
             **about,
         )
