@@ -8,10 +8,10 @@ ARGS ?=
 demo: .venv/.runtime ## play days of Madhya Pradesh on a fast clock, then go on serving; ARGS="--exit" ends by itself
 	@$(BIN)/rozana demo $(ARGS)
 
-test: .venv/.dev ## every test that needs no server beside it, in under two minutes
-	$(BIN)/python -m pytest -q -n 2 -m "not long" $(ARGS)
+test: .venv/.dev ## every test that needs no server beside it, about two minutes on two cores
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long" $(ARGS)
 
-test-long: .venv/.dev ## the tests that take minutes: fifty seeded kills, every hour of a year
+test-long: .venv/.dev ## the tests that take minutes: fifty seeded kills, the long demos
 	$(BIN)/python -m pytest -q -m long $(ARGS)
 
 check: .venv/.dev ## format, lint, types, import contracts, generated files

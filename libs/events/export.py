@@ -24,7 +24,7 @@ _HEAD = """\
 # Events
 
 Generated from the models in `libs/events` by `make generate`; edit those, not this page. What a stream promises is in
-the design, sections 2 to 4. Every event is a CloudEvent 1.0; the tables below are its `data`. Producers are strict:
+[the guarantees](guarantees.md). Every event is a CloudEvent 1.0; the tables below are its `data`. Producers are strict:
 an unknown member is refused. Readers are tolerant: they ignore it.
 """
 

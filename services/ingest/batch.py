@@ -11,6 +11,8 @@ from libs.runtime.principal import Principal
 from libs.runtime.problems import Problem, problem_of
 from services.ingest.intake import Intake
 
+NOT_TRIED = "not tried, because an item of the same state before it was not taken; retry with the same id"
+
 Result = dict[str, object]
 """`id` and `status`, and the members of a receipt or of a problem."""
 
@@ -29,7 +31,7 @@ async def take_each(
             event = read(item)
             state = event.data.state
             if state in down:
-                raise Problem(503, "not tried, since the log did not take an item before it; retry with the same id")
+                raise Problem(503, NOT_TRIED)  # noqa: TRY301 -- answered as every other refusal is
             try:
                 status, receipt = await intake.accept(event, principal, at="/data")
             except Unavailable:
