@@ -31,7 +31,7 @@ KIND = {"city": CITY, "rural": "", "whole": ""}
 
 def board(day: Mapping[str, Any]) -> RenderableType:
     """What `GET /v1/states/{state}/days/{day}` answered, as a map, a legend and the numbers."""
-    return Group(TileMap(day["districts"]), Text(), legend(day["counts"]), Text(numbers(day)))
+    return Group(TileMap(day["districts"]), Text(), legend(day), Text(numbers(day)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,18 @@ def _tile(entry: Mapping[str, Any], width: int) -> Text:
     return Text(f"{MARKS[status]}{name}{kind}".ljust(width), style=STYLES[status][0])
 
 
-def legend(counts: Mapping[str, int]) -> RenderableType:
-    """The statuses that occur, each with its number."""
+def legend(day: Mapping[str, Any]) -> RenderableType:
+    """The statuses that occur, each with its number; and what marks a city, where there is one."""
+    counts = day["counts"]
+    cities = any(entry["kind"] == "city" for entry in day["districts"])
     return Columns(
         [
-            Text.assemble((f" {MARKS[status]} ", style), f" {called} {counts[status]}  ")
-            for status, (style, called) in STYLES.items()
-            if counts[status] or status in {"on_time", "pending", "missed"}
+            *(
+                Text.assemble((f" {MARKS[status]} ", style), f" {called} {counts[status]}  ")
+                for status, (style, called) in STYLES.items()
+                if counts[status] or status in {"on_time", "pending", "missed"}
+            ),
+            *([Text(f" {CITY}  city")] if cities else []),
         ]
     )
 

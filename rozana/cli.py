@@ -38,6 +38,8 @@ def main() -> NoReturn:
     except RozanaError as error:
         _leave(str(error), 1)
     except TyperException as error:
+        if not error.format_message():  # help has been shown
+            sys.exit(error.exit_code)
         _leave(f"{error.format_message()} (see `rozana --help`)", error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
@@ -61,7 +63,7 @@ def _settings(**given: object) -> Settings:
 
 def _known_state(state: str) -> str:
     if state not in state_codes():
-        raise typer.BadParameter("not a state; codes are such as in-mp")
+        raise typer.BadParameter(f"not a state; allowed is one of {' '.join(state_codes())}")
     return state
 
 
@@ -103,19 +105,19 @@ def _alone(service: str) -> int:
 
 @app.command()
 def ingest() -> int:
-    """Run ingest alone, on Kafka and MongoDB."""
+    """Run ingest alone (not yet: needs Kafka and MongoDB)."""
     return _alone("ingest")
 
 
 @app.command()
 def aggregator() -> int:
-    """Run the aggregator alone, on Kafka and MongoDB."""
+    """Run the aggregator alone (not yet: needs Kafka and MongoDB)."""
     return _alone("aggregator")
 
 
 @app.command()
 def notifier() -> int:
-    """Run the notifier alone, on Kafka and MongoDB."""
+    """Run the notifier alone (not yet: needs Kafka and MongoDB)."""
     return _alone("notifier")
 
 
@@ -126,12 +128,25 @@ def token(
     tenure: Annotated[str | None, typer.Option(help="The tenure id, for a president.")] = None,
 ) -> None:
     """Print a token for the demo, good for 12 hours."""
-    print(_token(_settings(), role, scope, tenure))
+    settings = _settings()
+    from libs.runtime.keys import DEMO_KEY_FILE
+
+    first = not (settings.data / DEMO_KEY_FILE).exists()
+    made = _token(settings, role, scope, tenure)
+    if first:
+        print(
+            f"rozana: made a new key in {settings.data}/: its tokens are good for the `rozana up` that runs on this"
+            " folder (ROZANA_DATA)",
+            file=sys.stderr,
+        )
+    print(made)
 
 
 def _token(settings: Settings, role: str, scope: str, tenure: str | None = None) -> str:
     if settings.env != "demo":
         raise RozanaError("tokens are made here with ROZANA_ENV=demo only; yours come from your identity provider")
+    if role == "president" and tenure is None:
+        raise RozanaError("a president needs a tenure id (--tenure)")
     from libs.runtime.auth import issue_demo_token
     from libs.runtime.keys import demo_keys
 
@@ -172,7 +187,7 @@ def roster_import(
     from rozana.roster_import import post_roster
 
     data = [*([read_policy(policy, state)] if policy else []), *read_roster(file, state)]
-    return 1 if asyncio.run(post_roster(_client(settings, state), [posted(each) for each in data])) else 0
+    return 1 if asyncio.run(post_roster(_client(settings, state), state, [posted(each) for each in data])) else 0
 
 
 @app.command()

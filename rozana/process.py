@@ -79,5 +79,6 @@ async def start_up(data: Path, *, port: int = 0, settings: Mapping[str, str] | N
     if not line.startswith(READY):
         code = await process.wait()
         said = (data / LOG_FILE).read_bytes()[start:].decode(errors="replace").strip().splitlines()
-        raise ProcessFailed(f"`rozana up` ended with {code}: {said[-1] if said else 'it said nothing'}")
+        reason = said[-1].removeprefix("rozana: ") if said else "it said nothing"
+        raise ProcessFailed(f"`rozana up` ended with {code}: {reason}")
     return Up(line.removeprefix(READY), process)

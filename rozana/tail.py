@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import httpx
@@ -14,16 +15,17 @@ MOST_SILENT_TRIES = 30
 """After so many tries in a row without an answer it gives up."""
 
 
-async def follow(client: Client, state: str) -> AsyncIterator[str]:
+async def follow(client: Client, state: str, begun: Callable[[], None] = lambda: None) -> AsyncIterator[str]:
     """Lines, for ever. When the connection breaks off, it goes on behind the last event it has seen.
 
+    `begun` is called each time the server has answered: from then on no event is missed.
     Raises Refused, and Unreachable: at once when nobody has answered yet, later after MOST_SILENT_TRIES.
     """
     last_id: str | None = None
     failed = MOST_SILENT_TRIES
     while True:
         try:
-            async for event_id, event in _events(client, state, last_id):
+            async for event_id, event in _events(client, state, last_id, begun):
                 failed, last_id = 0, event_id
                 yield line_of(event_id, event)
             failed = 0
@@ -34,7 +36,9 @@ async def follow(client: Client, state: str) -> AsyncIterator[str]:
         await asyncio.sleep(AGAIN_SECONDS)
 
 
-async def _events(client: Client, state: str, last_id: str | None) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+async def _events(
+    client: Client, state: str, last_id: str | None, begun: Callable[[], None]
+) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
     """Events with their ids, until the server ends the answer (server-sent events, HTML living standard 9.2)."""
     headers = client.headers() | {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
     path = f"/v1/states/{state}/changes"
@@ -47,6 +51,7 @@ async def _events(client: Client, state: str, last_id: str | None) -> AsyncItera
             raise Refused(response.status_code, f"GET {path}", response.json() if "json" in kind else {})
         if not kind.startswith("text/event-stream"):
             raise Unreachable(f"what answers at {client.url} is not Rozana: see ROZANA_URL")
+        begun()
         event_id, data = "", ""
         async for line in response.aiter_lines():
             name, _, value = line.partition(":")
@@ -61,9 +66,17 @@ async def _events(client: Client, state: str, last_id: str | None) -> AsyncItera
 
 
 async def print_changes(client: Client, state: str) -> None:
-    """To standard output, for ever. Raises as `follow` does."""
+    """To standard output, for ever; that it has begun, once, to standard error. Raises as `follow` does."""
+    said = False
+
+    def begun() -> None:
+        nonlocal said
+        if not said:
+            said = True
+            print(f"following {state} from now on (no grievances); Ctrl-C ends it", file=sys.stderr, flush=True)
+
     async with client:
-        async for line in follow(client, state):
+        async for line in follow(client, state, begun):
             print(line, flush=True)
 
 

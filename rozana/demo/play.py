@@ -178,14 +178,19 @@ class Player:
             ("counts", day["counts"], promise.counts),
             ("who missed it", missed, promise.missed),
             ("alerts", by_rule(alerts), promise.alerts),
+            ("open alerts", by_rule(still_open(alerts)), promise.open),
             ("open misses", {one["subject"] for one in misses if one["status"] == "open"}, promise.missed),
             ("late misses", {one["subject"] for one in misses if one["how"] == "late"}, promise.late),
         )
         return [f"{what} {found!r} instead of {wanted!r}" for what, found, wanted in pairs if found != wanted]
 
 
+def still_open(alerts: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    return [alert for alert in alerts if alert["status"] == "open"]
+
+
 def by_rule(alerts: Sequence[Mapping[str, Any]]) -> Mapping[str, Mapping[str, int]]:
-    """`{"missed-report": {"1": 9}, …}`: how many were raised, by rule and level."""
+    """`{"missed-report": {"1": 9}, …}`: how many there are, by rule and level."""
     found: dict[str, Counter[str]] = {}
     for alert in alerts:
         found.setdefault(alert["rule"], Counter())[str(alert["level"])] += 1

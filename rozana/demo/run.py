@@ -21,10 +21,10 @@ from rozana.client import Client
 from rozana.compose import opened
 from rozana.demo.cast import LAST_DAY, STATE
 from rozana.demo.farewell import how_to_try
-from rozana.demo.play import NotAsPromised, Player, TooSlow, by_rule
+from rozana.demo.play import NotAsPromised, Player, TooSlow, by_rule, still_open
 from rozana.demo.screen import Lines, Picture, Screen
 from rozana.demo.script import Script, write_script
-from rozana.process import start_up
+from rozana.process import LOG_FILE, start_up
 from rozana.states import state_codes
 from rozana.upkeep import projections_hash, stream_ends
 
@@ -36,11 +36,32 @@ def run_demo(*, days: int, data: Path | None, port: int, speed: float, leave: bo
     """Play, then print the result (`leave`) or go on serving until a signal. The exit code; raises RozanaError."""
     if data is not None and data.exists() and (not data.is_dir() or any(data.iterdir())):
         raise RozanaError(f"{data} is not an empty folder: the demo plays in a fresh one")
+    made = data is None or not data.exists()
     folder = data or Path(tempfile.mkdtemp(prefix="rozana-demo-"))
-    code = asyncio.run(_until_signal(folder, days=days, port=port, speed=speed, leave=leave))
-    if leave and data is None:  # after a failure it is kept: its log may say why
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RozanaError(f"{folder} cannot be made: {error.strerror}") from None
+    try:
+        code = asyncio.run(_until_signal(folder, days=days, port=port, speed=speed, leave=leave))
+    except RozanaError as error:
+        raise RozanaError(f"{error}{_left_behind(folder, made=made)}") from error
+    if code != 0:
+        print(f"rozana: the demo was stopped{_left_behind(folder, made=made)}", file=sys.stderr)
+    elif leave and data is None:
         shutil.rmtree(folder, ignore_errors=True)
     return code
+
+
+def _left_behind(folder: Path, *, made: bool) -> str:
+    """After a failure the folder is kept, its log may say why; where nothing was served there is nothing to keep."""
+    if load_settings({"ROZANA_DATA": str(folder)}, state_codes()).log_path.exists():
+        return f"; its data is left in {folder}"
+    if made:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        (folder / LOG_FILE).unlink(missing_ok=True)
+    return ""
 
 
 async def _until_signal(folder: Path, *, days: int, port: int, speed: float, leave: bool) -> int:
@@ -94,7 +115,7 @@ async def _play(
                 screen.say(script.start, f"`rozana up` at {up.url}, {speed:g} times faster than real; data in {folder}")
                 await player.play()
             counts = (await player.day(LAST_DAY))["counts"]
-            alerts = by_rule(await player.last_alerts())
+            alerts = await player.last_alerts()
             last = await player.now()
     finally:
         code = await up.stop()
@@ -103,7 +124,13 @@ async def _play(
     async with opened(load_settings({"ROZANA_DATA": str(folder)}, state_codes()), read_only=True) as adapters:
         offsets = await stream_ends(adapters, [STATE])
         digest = await projections_hash(adapters.store)
-    return last, {"counts": counts, "alerts": alerts, "offsets": offsets, "hash": digest}
+    return last, {
+        "counts": counts,
+        "alerts": by_rule(alerts),
+        "open": by_rule(still_open(alerts)),
+        "offsets": offsets,
+        "hash": digest,
+    }
 
 
 async def _go_on(script: Script, folder: Path, port: int, start: datetime, serving: asyncio.Event) -> None:

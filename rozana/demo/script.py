@@ -94,6 +94,9 @@ class Promise:
     missed: frozenset[str]
     late: frozenset[str]
     alerts: Mapping[str, Mapping[str, int]]
+    """How many were raised, by rule and level."""
+    open: Mapping[str, Mapping[str, int]]
+    """Those that nothing has resolved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,4 +301,5 @@ def _promise(habits: Mapping[str, Habit]) -> Promise:
             "grievance-raised": {"1": 2},
             "missed-report": {"1": len(silent) + len(late)},
         },
+        open={"grievance-raised": {"1": 2}, "missed-report": {"1": len(silent)}},
     )

@@ -35,6 +35,7 @@ def test_tiles_lie_where_the_districts_do_and_can_be_read_without_colours() -> N
     assert rows[0] == "       ✓Guna"
     assert rows[1] == "✗Saga° -Saga"
     assert "✗  missed 1" in out.getvalue()
+    assert "°  city" in out.getvalue()
 
 
 def test_numbers_show_numerator_and_denominator_and_no_rate_of_nothing() -> None:

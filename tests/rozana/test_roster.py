@@ -18,6 +18,10 @@ HEADER = "code,name_en,name_hi,kind,grid_row,grid_col,tenure_id,person_id,name,s
 TENURE, PERSON = "0192f0c1-7c3e-7000-8000-000000000001", "0192f0c1-7c3e-7000-8000-000000000002"
 GUNA = f"guna,Guna,गुना,whole,3,5,{TENURE},{PERSON},Holder of Guna,2026-08-16"
 DHAR = "dhar,Dhar,धार,whole,6,1,,,,"
+POLICY_TEXT = (
+    '{"version": 1, "effective_from": "2026-11-01", "tz": "Asia/Kolkata", "due": "21:00", "grace_minutes": 180,'
+    ' "lock_after_days": 7, "remind_minutes_before": 120, "ladder": [1, 3, 7]}'
+)
 
 Write = Callable[..., Path]
 
@@ -94,10 +98,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 def test_a_policy_is_the_data_of_its_event(tmp_path: Path) -> None:
     path = tmp_path / "policy.json"
-    text = (
-        '{"version": 1, "effective_from": "2026-11-01", "tz": "Asia/Kolkata", "due": "21:00", "grace_minutes": 180,'
-        ' "lock_after_days": 7, "remind_minutes_before": 120, "ladder": [1, 3, 7]}'
-    )
+    text = POLICY_TEXT
     path.write_text(text)
     assert read_policy(path, STATE).due == "21:00"
     for spoilt, told in (
@@ -123,8 +124,11 @@ async def test_importing_twice_is_a_replay(write: Write, tmp_path: Path) -> None
     settings = {"ROZANA_DATA": str(data), "ROZANA_URL": up.url}
     arguments = ("roster", "import", str(path), "--state", STATE)
     try:
-        code, out, _ = await rozana(*arguments, **settings)
+        code, out, told = await rozana(*arguments, **settings)
         assert (code, out) == (0, "3 new, 0 known already, 0 refused\n")
+        assert told == (
+            "in-mp has no policy yet, so nobody owes a report: see `rozana roster import --help` (--policy)\n"
+        )
 
         write(HEADER, GUNA.replace(",3,5,", ",3,6,"), DHAR)
         code, out, told = await rozana(*arguments, **settings)
@@ -133,6 +137,12 @@ async def test_importing_twice_is_a_replay(write: Write, tmp_path: Path) -> None
 
         code, _, told = await rozana(*arguments, **settings, ROZANA_TOKEN="not.a.token")
         assert code == 1
-        assert "POST /v1/events was refused with 401" in told
+        assert one_line(told).startswith("POST /v1/events was refused with 401")
+
+        policy = tmp_path / "policy.json"
+        policy.write_text(POLICY_TEXT)
+        code, out, told = await rozana(*arguments, "--policy", str(policy), **settings)
+        assert "1 new, 2 known already" in out
+        assert "no policy yet" not in told
     finally:
         assert await up.stop() == 0

@@ -26,21 +26,19 @@ async def test_it_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
         *(sys.executable, "-m", "rozana", "tail", STATE),
         env=os.environ | {"ROZANA_DATA": str(tmp_path), "ROZANA_URL": up.url},
         stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
     assert tail.stdout is not None
+    assert tail.stderr is not None
     try:
         async with Client(up.url) as client, asyncio.timeout(60):
             office = Office(tmp_path, client)
             roster = cast(("in-mp.guna", "in-mp.dhar"))
-            # It begins with what comes after it has connected, which it does not say: so post until it prints.
             await office.import_roster(roster)
-            first = asyncio.ensure_future(tail.stdout.readline())
-            sent = 0
-            while not first.done():
-                sent += 1
-                await office.file("in-mp.guna", copy=f"copy-{sent}")
-                await asyncio.wait([first], timeout=0.2)
-            lines = [(await first).decode()]
+            begun = (await tail.stderr.readline()).decode()
+            assert begun == f"following {STATE} from now on (no grievances); Ctrl-C ends it\n"
+            await office.file("in-mp.guna")
+            lines = [(await tail.stdout.readline()).decode()]
             await up.kill()
             up = await start_up(tmp_path, port=port, settings=SETTINGS)
             last = await office.file("in-mp.dhar")

@@ -77,7 +77,7 @@ def test_a_folder_that_cannot_be_written(command: Command) -> None:
 
 async def test_a_folder_in_use_names_the_process(tmp_path: Path) -> None:
     up = await start_up(tmp_path, settings=ONE_STATE)
-    with pytest.raises(ProcessFailed, match=rf"ended with 1: rozana: .* in use by process {up.process.pid}"):
+    with pytest.raises(ProcessFailed, match=rf"ended with 1: .* in use by process {up.process.pid}"):
         await start_up(tmp_path, settings=ONE_STATE)
     assert await up.stop() == 0
 
@@ -86,7 +86,7 @@ async def test_a_store_beside_another_log_ends_the_process(tmp_path: Path) -> No
     for name in ("one", "other"):
         await _imported(tmp_path / name, NOON)
     shutil.copy(tmp_path / "one" / "store.db", tmp_path / "other" / "store.db")
-    with pytest.raises(ProcessFailed, match=r"ended with 1: rozana: .* were folded from another log"):
+    with pytest.raises(ProcessFailed, match=r"ended with 1: .* were folded from another log"):
         await start_up(tmp_path / "other", settings=ONE_STATE)
 
 
