@@ -17,7 +17,7 @@ from rozana.demo.script import write_script
 def test_each_line_can_be_pasted_as_it_is(tmp_path: Path) -> None:
     text = how_to_try(write_script(1), demo_keys(tmp_path), tmp_path, "http://127.0.0.1:1")
     curls = [line for line in text.splitlines() if line.startswith("  curl ")]
-    assert [line.endswith(" | python3 -m json.tool") for line in curls] == [False, True, True]
+    assert [line.endswith(" | python3 -m json.tool --no-ensure-ascii") for line in curls] == [False, True, True]
     assert all(shlex.split(line) for line in curls)
     assert f"The data is in {tmp_path}; remove it when you are done." in text
     assert "Times are the demo's own clock: today is 2026-11-24." in text
