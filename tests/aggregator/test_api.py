@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from libs.events.envelope import Event
-from libs.runtime.projector import snapshots_of
 from libs.runtime.store import Document
 from services.aggregator.projector import PROJECTIONS
 from tests.aggregator.world import RAJASTHAN, World, until, world
@@ -43,18 +42,6 @@ async def live(tmp_path: Path) -> AsyncIterator[World]:
         yield made
 
 
-async def kept(live: World) -> None:
-    """The snapshot holds what has been told."""
-    collection = snapshots_of("state_days.v1.0")
-    end = await live.log.end("rozana.in-mp.reports")
-    async with asyncio.timeout(30):
-        while True:
-            found = await live.store.get(collection, "rozana.in-mp.reports/as_of")
-            if found and found.version == end - 1:
-                return
-            await asyncio.sleep(0.01)
-
-
 async def test_the_board_of_a_day(live: World) -> None:
     await live.told(*guna(FIRST))
     response = await live.get(DAY)
@@ -85,7 +72,7 @@ async def test_the_board_of_a_day(live: World) -> None:
 
 async def test_as_of_goes_on_with_events_that_do_not_touch_the_day(live: World) -> None:
     await live.told(*guna(FIRST), reviewed("guna", FIRST.id, at=f"{ON}T20:15"))
-    await kept(live)
+    await live.kept()
     assert (await live.get(DAY)).json()["as_of"] == {"offset": 5, "event_time": "2026-11-23T14:45:00Z"}
 
 
@@ -95,7 +82,7 @@ async def test_a_day_can_be_asked_for_from_its_midnight_on_before_anything_happe
     live.clock.advance_to(instant("2026-11-23T23:59:59"))
     assert (await live.get(tomorrow)).status_code == 404
     live.clock.advance_to(instant("2026-11-24T00:00"))
-    await kept(live)
+    await live.kept()
     told = (await live.get(tomorrow)).json()
     assert (told["counts"]["pending"], told["counts"]["excused"], told["closed"]) == (1, 1, False)
     assert told["as_of"] == {"offset": 4, "event_time": "2026-11-23T18:29:05Z"}
@@ -147,21 +134,21 @@ async def test_days_before_the_policy_can_be_asked_for_while_they_can_be_filed(l
 
 async def test_an_imported_past_can_be_asked_for(live: World) -> None:
     await live.told(policy(effective_from="2026-06-01"), added("guna"), appointed("guna"))
-    await kept(live)
+    await live.kept()
     told = (await live.get("/v1/states/in-mp/days/2026-06-01")).json()
     assert (told["counts"]["excused"], told["completeness"]["rate"]) == (1, None)
 
 
 async def test_on_a_day_before_the_policy_nothing_was_owed(live: World) -> None:
     await live.told(*guna())
-    await kept(live)
+    await live.kept()
     told = (await live.get("/v1/states/in-mp/days/2026-11-01")).json()
     assert (told["counts"]["excused"], told["counts"]["expected"], told["completeness"]["rate"]) == (2, 0, None)
 
 
 async def test_the_states_of_ones_scope(live: World) -> None:
     await live.told(*guna(clock_reached(f"{ON}T20:00")))
-    await kept(live)
+    await live.kept()
     expected = {
         "state": "in-mp",
         "tz": "Asia/Kolkata",

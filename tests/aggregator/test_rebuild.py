@@ -164,6 +164,8 @@ async def test_of_two_rebuilds_at_once_one_is_told(stopped: World) -> None:
 
 
 async def test_another_log_is_not_rebuilt_over(stopped: World, tmp_path_factory: pytest.TempPathFactory) -> None:
+    async with stopped.running():
+        await stopped.kept()
     async with world(tmp_path_factory.mktemp("other")) as other:
         await other.write(*BEGINNING)
         with pytest.raises(LogMismatch):

@@ -22,6 +22,7 @@ from libs.runtime.keys import DemoKeys, demo_keys
 from libs.runtime.limits import Rate
 from libs.runtime.log import EventLog, NewRecord
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.projector import snapshots_of
 from libs.runtime.store import DocumentStore
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
@@ -92,6 +93,17 @@ class World:
         """Every projection holds all that is in the stream."""
         end = await self.log.end(stream)
         await until(lambda: all(self.position(each.name, stream) >= end for each in PROJECTIONS))
+
+    async def kept(self, stream: str = STREAM) -> None:
+        """The snapshot of the days holds all that is in the stream."""
+        collection = snapshots_of("state_days.v1.0")
+        end = await self.log.end(stream)
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                found = await self.store.get(collection, f"{stream}/as_of")
+                if found is not None and found.version == end - 1:
+                    return
+                await asyncio.sleep(0.01)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["World"]:
