@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -15,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from libs.events.envelope import format_instant
 from libs.runtime.auth import Unauthenticated, Verifier
 from libs.runtime.clock import Clock
 from libs.runtime.errors import Unavailable
@@ -146,7 +146,7 @@ def _system_routes(health: Health, metrics: Metrics, clock: Clock) -> APIRouter:
     @router.get("/live")
     async def live() -> JSONResponse:
         """The process answers; `now` is the system's clock."""
-        return JSONResponse({"status": "live", "now": instant(clock.now())})
+        return JSONResponse({"status": "live", "now": format_instant(clock.now())})
 
     @router.get("/ready")
     async def ready(request: Request) -> JSONResponse:
@@ -165,11 +165,6 @@ def _system_routes(health: Health, metrics: Metrics, clock: Clock) -> APIRouter:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
-
-
-def instant(moment: datetime) -> str:
-    """An instant as answers have it: UTC, `2026-03-31T18:30:00Z`, fractions only when there are any."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 # The access log

@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from libs.runtime.http import instant
 from libs.runtime.limits import Rate
 from tests.runtime.edge import CANARY, GOOD, LIMIT, TENURE, Edge, make_edge
 
@@ -340,18 +338,6 @@ async def test_every_route_documents_its_problems(edge: Edge) -> None:
             ].keys()
             assert "application/problem+json" in operation["responses"]["422"]["content"]
             assert "application/json" not in operation["responses"]["422"]["content"]
-
-
-@pytest.mark.parametrize(
-    ("moment", "text"),
-    [
-        (datetime(2026, 3, 31, 18, 30, tzinfo=UTC), "2026-03-31T18:30:00Z"),
-        (datetime(2026, 3, 31, 18, 30, 0, 1000, tzinfo=UTC), "2026-03-31T18:30:00.001000Z"),
-        (datetime.fromisoformat("2026-04-01T00:00:00+05:30"), "2026-03-31T18:30:00Z"),
-    ],
-)
-def test_instants_are_utc(moment: datetime, text: str) -> None:
-    assert instant(moment) == text
 
 
 def clock_of(times: list[float]) -> Callable[[], float]:
