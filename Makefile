@@ -26,23 +26,24 @@ generate: .venv/.dev ## write again what is generated from the models
 
 lock: ## resolve the locks again (needs uv); they record hashes, never addresses
 	uv pip compile pyproject.toml --group build --universal --generate-hashes --no-emit-index-url --no-header --upgrade -q -o requirements.lock
-	uv pip compile pyproject.toml --group build --group dev -c requirements.lock --universal --generate-hashes --no-emit-index-url --no-header --upgrade -q -o requirements-dev.lock
+	uv pip compile pyproject.toml --group build --group dev --group bench -c requirements.lock --universal --generate-hashes --no-emit-index-url --no-header --upgrade -q -o requirements-dev.lock
 
 dev: .venv/.dev
 
 # A stamp a lock file: installed again only when the lock or the project file has changed.
+# --no-deps: a lock is complete, and an older pip would look for `coverage[toml]` in the newest release, which no lock names.
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Rozana needs Python 3.11 or newer; say make PYTHON=python3.x") if sys.version_info < (3, 11) else None'
 	@$(PYTHON) -m venv .venv || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
 
 .venv/.runtime: .venv/bin/python requirements.lock pyproject.toml
 	@echo "Installing what requirements.lock names into .venv (once) ..."
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 .venv/.dev: .venv/bin/python requirements-dev.lock pyproject.toml
 	@echo "Installing what requirements-dev.lock names into .venv (once) ..."
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
 	@$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@ .venv/.runtime
