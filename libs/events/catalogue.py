@@ -1,4 +1,4 @@
-"""All event types of today, as data: name -> model and the kinds of stream it may stand in."""
+"""All event types, as data: name -> model and the kinds of stream it may stand in. Older versions are types as well."""
 
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ _ENTRIES = (
 )
 
 CATALOGUE: dict[str, Entry] = {entry.data.NAME: entry for entry in _ENTRIES}
-"""By name without version: `report.filed`."""
+"""By name without version, the latest of each: `report.filed`."""
 
 TYPES: dict[str, Entry] = {entry.data.type_name(): entry for entry in _ENTRIES}
-"""By full CloudEvents type: `rozana.report.filed.v1`."""
+"""By full CloudEvents type, every version there ever was: `rozana.report.filed.v1`."""

@@ -2,29 +2,29 @@
 
 Writers are strict, readers tolerant: an unknown member of the data is ignored, an unknown type is `UnknownType` (skip
 and count), a version of a known type that is newer than this code is `UnknownVersion` (stop: skipping would lose it),
-and anything else that cannot be read is `InvalidEvent` (dead letter). An older version is lifted by its upcasters.
+and anything else that cannot be read is `InvalidEvent` (dead letter). An older version is read by its own model and
+then lifted (`upcasters`); it is written again as it was.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import NoReturn
 
 from pydantic import ValidationError
 
-from libs.events.catalogue import CATALOGUE, Entry
+from libs.events.canonical import body_hash
+from libs.events.catalogue import TYPES, Entry
 from libs.events.envelope import Event, format_instant, parse_instant
+from libs.events.upcasters import UPCASTERS, Upcasters, lift
 from libs.events.values import UUID_PATTERN, EventData
 
 Headers = tuple[tuple[str, bytes], ...]
-Upcaster = Callable[[dict[str, object]], dict[str, object]]
-
-UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
-"""(name, version) -> a pure function from that version's data to the next one's. They stay here for ever."""
 
 _ID = re.compile(UUID_PATTERN)
+_SHA256 = re.compile("[0-9a-f]{64}")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """What CloudEvents 1.0, section 2.3, forbids in a string, and what cannot be written as UTF-8 again."""
 _TYPE = re.compile(r"rozana\.([a-z_.]+)\.v([1-9][0-9]{0,5})\Z")
@@ -44,7 +44,7 @@ class UnknownType(UndecodableEvent):
 
 
 class UnknownVersion(UndecodableEvent):
-    """A version of a known type that this code does not know: newer than it, or without an upcaster."""
+    """A version of a known type that this code does not know: newer than it."""
 
 
 def attributes(event: Event) -> dict[str, str]:
@@ -63,6 +63,8 @@ def attributes(event: Event) -> dict[str, str]:
         found["actor"] = event.actor
     if event.traceparent is not None:
         found["traceparent"] = event.traceparent
+    if event.sha256 is not None:
+        found["sha256"] = event.sha256
     return found
 
 
@@ -71,15 +73,15 @@ def encode(event: Event) -> tuple[Headers, bytes]:
     found = attributes(event)
     content_type = found.pop("datacontenttype")
     headers = tuple((_PREFIX + name, value.encode()) for name, value in found.items())
-    return (*headers, ("content-type", content_type.encode())), event.data.model_dump_json().encode()
+    return (*headers, ("content-type", content_type.encode())), event.as_written.model_dump_json().encode()
 
 
 def decode(
     headers: Iterable[tuple[str, bytes]],
     value: bytes,
     *,
-    catalogue: Mapping[str, Entry] = CATALOGUE,
-    upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS,
+    types: Mapping[str, Entry] = TYPES,
+    upcasters: Upcasters = UPCASTERS,
 ) -> Event:
     """Read a binary-mode message. Raises UnknownType, UnknownVersion or InvalidEvent."""
     found: dict[str, str] = {}
@@ -91,7 +93,7 @@ def decode(
                 _check_json(raw.decode())
     except UnicodeDecodeError:
         raise InvalidEvent("a header is not UTF-8") from None
-    return _event(found, value, catalogue, upcasters)
+    return _event(found, value, types, upcasters)
 
 
 def _check_json(content_type: str) -> None:
@@ -100,30 +102,33 @@ def _check_json(content_type: str) -> None:
         raise InvalidEvent("the content type is not JSON")
 
 
-def _event(
-    found: Mapping[str, str],
-    value: bytes,
-    catalogue: Mapping[str, Entry],
-    upcasters: Mapping[tuple[str, int], Upcaster],
-) -> Event:
+def _event(found: Mapping[str, str], value: bytes, types: Mapping[str, Entry], upcasters: Upcasters) -> Event:
     if found.get("specversion") != "1.0":
         raise InvalidEvent("not a CloudEvent of version 1.0")
     missing = [name for name in ("id", "source", "type", "time") if not found.get(name)]
     if missing:
         raise InvalidEvent(f"attributes are missing: {', '.join(missing)}")
-    data = _data(found["type"], value, catalogue, upcasters)
+    data = _data(found["type"], value, types)
     if not _ID.fullmatch(found["id"]):
         raise InvalidEvent("id is not a UUID")
     if any(_UNPRINTABLE.search(found.get(name, "")) for name in ("source", "actor", "traceparent")):
         raise InvalidEvent("an attribute holds control characters or lone surrogates")
-    return Event(
+    if not _SHA256.fullmatch(found.get("sha256", "0" * 64)):
+        raise InvalidEvent("sha256 is not a hash in lower-case hex")
+    event = Event(
         id=found["id"].lower(),
         source=found["source"],
         time=_time(found["time"]),
         data=data,
         actor=found.get("actor"),
         traceparent=found.get("traceparent"),
+        sha256=found.get("sha256"),
     )
+    try:
+        return lift(event, upcasters)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        # An upcaster met what it cannot lift: a fault of the data, and the same at every try.
+        raise InvalidEvent(f"{data.NAME}: version {data.VERSION} cannot be lifted ({type(error).__name__})") from None
 
 
 def _time(text: str) -> datetime:
@@ -133,34 +138,30 @@ def _time(text: str) -> datetime:
         raise InvalidEvent("time is not an instant") from None
 
 
-def _data(
-    type_name: str, value: bytes, catalogue: Mapping[str, Entry], upcasters: Mapping[tuple[str, int], Upcaster]
-) -> EventData:
-    match = _TYPE.match(type_name)
-    entry = catalogue.get(match[1]) if match else None
-    if match is None or entry is None:
-        raise UnknownType("a type that this version does not know")
-    version, latest = int(match[2]), entry.data.VERSION
-    if version > latest:
-        raise UnknownVersion(f"{entry.data.NAME} is known up to version {latest}, not {version}: update this service")
+def _data(type_name: str, value: bytes, types: Mapping[str, Entry]) -> EventData:
+    """The data as written: of the version that its type says."""
+    entry = types.get(type_name)
+    if entry is None:
+        raise _unknown(type_name, types)
     try:
-        steps = [upcasters[entry.data.NAME, step] for step in range(version, latest)]
-    except KeyError:
-        # Our own omission, not the data's: it must not end in the dead letters.
-        raise UnknownVersion(f"{entry.data.NAME}: no upcaster leads from version {version} to {latest}") from None
-    try:
-        if version == latest:
-            return entry.data.model_validate_json(value, extra="ignore")
-        lifted = json.loads(value)
-        for lift in steps:
-            lifted = lift(lifted)
-        return entry.data.model_validate_json(json.dumps(lifted), extra="ignore")
+        return entry.data.model_validate_json(value, extra="ignore")
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise InvalidEvent(f"{entry.data.NAME}: {_pointer(first['loc'])} {first['type']}") from None
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
-        # An upcaster met what it cannot lift: a fault of the data, and the same at every try.
-        raise InvalidEvent(f"{entry.data.NAME}: version {version} cannot be lifted ({type(error).__name__})") from None
+
+
+def _unknown(type_name: str, types: Mapping[str, Entry]) -> UndecodableEvent:
+    match = _TYPE.match(type_name)
+    known = [entry.data.VERSION for entry in types.values() if match and match[1] == entry.data.NAME]
+    if match is None or not known:
+        return UnknownType("a type that this version does not know")
+    return UnknownVersion(f"{match[1]} is known up to version {max(known)}, not {match[2]}: update this service")
+
+
+def hash_as_written(event: Event, value: bytes) -> str:
+    """The canonical body's hash, worked out from the bytes of the record that gave `event`: what its attribute `sha256`
+    must be, and need not be in a log that somebody has changed."""
+    return body_hash(event.id, json.loads(value), event.as_written.SET_BY_INGEST)
 
 
 def _pointer(location: Sequence[str | int]) -> str:
@@ -169,7 +170,7 @@ def _pointer(location: Sequence[str | int]) -> str:
 
 def to_structured(event: Event) -> dict[str, object]:
     """Structured mode, as a JSON object (`application/cloudevents+json`)."""
-    return {**attributes(event), "data": event.data.model_dump(mode="json")}
+    return {**attributes(event), "data": event.as_written.model_dump(mode="json")}
 
 
 def encode_structured(event: Event) -> bytes:
@@ -219,4 +220,4 @@ def _from_structured(item: object) -> Event:
     _check_json(found.get("datacontenttype", "application/json"))
     with _faults_of_json():
         data = json.dumps(item.get("data")).encode()
-    return _event(found, data, CATALOGUE, UPCASTERS)
+    return _event(found, data, TYPES, UPCASTERS)

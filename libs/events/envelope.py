@@ -15,8 +15,11 @@ class Event:
     id: an RFC 9562 UUID in lower case, unique across all states; made by the client, or worked out from its cause.
     source: a URI reference naming who says so (CloudEvents 1.0, section 3.1).
     time: received_at by the ingest server's clock, UTC; for grievances cut to the day.
+    data: in the latest version of its type, as today's code understands it.
     actor: `role:opaque subject` of who posted it; None for grievances and for the system itself.
     traceparent: W3C Trace Context of the request, if any.
+    sha256: the hash of the canonical body, as ingest wrote it; None where nobody did.
+    written: the data in the older version in which it stands in the log; None where that is the latest.
     """
 
     id: str
@@ -25,22 +28,32 @@ class Event:
     data: EventData
     actor: str | None = None
     traceparent: str | None = None
+    sha256: str | None = None
+    written: EventData | None = None
+
+    @property
+    def as_written(self) -> EventData:
+        """The data as it stands in the log; `type` and the hash are about this."""
+        return self.data if self.written is None else self.written
 
     @property
     def type(self) -> str:
-        return self.data.type_name()
+        return self.as_written.type_name()
 
     @property
     def subject(self) -> str:
         return self.data.subject
 
     def body_hash(self) -> str:
-        """Hex SHA-256 of the canonical body: the same for a retry, another for another body (guarantee 2)."""
-        return self._body_hash
+        """Hex SHA-256 of the canonical body: the same for a retry, another for another body (guarantee 2).
+
+        It is what ingest wrote beside the body, or worked out where nobody did: in a log of before that was done.
+        """
+        return self.sha256 or self._body_hash
 
     @cached_property  # whoever folds a report asks more than once
     def _body_hash(self) -> str:
-        return body_hash(self.id, self.data.model_dump(mode="json"), self.data.SET_BY_INGEST)
+        return body_hash(self.id, self.as_written.model_dump(mode="json"), self.as_written.SET_BY_INGEST)
 
 
 @dataclass(frozen=True, slots=True)

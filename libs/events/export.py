@@ -26,6 +26,11 @@ _HEAD = """\
 Generated from the models in `libs/events` by `make generate`; edit those, not this page. What a stream promises is in
 [the guarantees](guarantees.md). Every event is a CloudEvent 1.0; the tables below are its `data`. Producers are strict:
 an unknown member is refused. Readers are tolerant: they ignore it.
+
+Beside the attributes of the specification an event has `partitionkey`, the record's key, and where they are known
+`actor`, who posted it (`role:opaque subject`), `traceparent`, and `sha256`: the hash of the
+[canonical body](decisions/0007-canonical-body.md) of what a client posted, as its receipt says it. An event of before
+that was written has none; the hash is then that of the body as it stands.
 """
 
 

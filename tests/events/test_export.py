@@ -77,7 +77,7 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
 def test_the_links_of_the_page_lead_somewhere() -> None:
     folder = generated.ROOT / "docs"
     links = re.findall(r"\]\(([^)]+)\)", events_markdown())
-    assert len(links) == 1 + 2 * len(TYPES)  # the guarantees, and an example and a schema each
+    assert len(links) == 2 + 2 * len(TYPES)  # the guarantees, the canonical body, and an example and a schema each
     assert all((folder / link).is_file() for link in links)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from libs.events.codec import hash_as_written
 from libs.events.reports import ReportCorrected, ReportFiled
 from libs.runtime.limits import Rate
 from tests.duty.events import STREAM, appointed, corrected, filed, instant, named, tenure
@@ -35,6 +36,8 @@ async def test_a_report_becomes_an_event(tmp_path: Path) -> None:
         assert (event.actor, event.traceparent) == ("president:demo-president-in-mp.guna", TRACE)
         (record,) = await desk.log.read(STREAM, 5)
         assert record.key == "in-mp.guna"
+        assert dict(record.headers)["ce_sha256"].decode() == answer.json()["sha256"]
+        assert hash_as_written(event, record.value) == answer.json()["sha256"]
 
 
 @pytest.mark.parametrize("traceparent", ["", "x", TRACE.upper(), TRACE + "-x", f"00-{'0' * 32}-00f067aa0ba902b7-01"])
@@ -104,6 +107,26 @@ async def test_a_retry_is_recognised_after_a_restart_and_after_the_lock(tmp_path
         assert (await desk.report(REPORT)).status_code == 200
         assert (await desk.report(replace(REPORT, id=named("late")))).status_code == 422
         assert (await desk.ids())[5:] == [REPORT.id]
+
+
+async def test_a_retry_is_recognised_in_a_log_without_hashes(tmp_path: Path) -> None:
+    """What stood there before ingest wrote a body's hash beside it."""
+    async with running(tmp_path, *ROSTER, REPORT) as desk:
+        (record,) = await desk.log.read(STREAM, 5)
+        assert "ce_sha256" not in dict(record.headers)
+        again = await desk.report(REPORT)
+        assert (again.status_code, again.json()["offset"]) == (200, 5)
+        assert again.json()["sha256"] == REPORT.body_hash()
+        assert (await desk.report(REPORT, summary="other")).status_code == 409
+        assert await desk.log.end(STREAM) == 6
+
+
+async def test_the_hash_that_was_written_is_the_one_that_counts(tmp_path: Path) -> None:
+    """Whatever this code would work out today: the receipt that was given stands."""
+    written = replace(REPORT, sha256="ab" * 32)
+    async with running(tmp_path, *ROSTER, written) as desk:
+        assert (await desk.get(f"/v1/receipts/{REPORT.id}")).json()["sha256"] == "ab" * 32
+        assert (await desk.report(REPORT)).status_code == 409
 
 
 async def test_what_was_just_said_counts_for_what_comes_next(tmp_path: Path) -> None:
