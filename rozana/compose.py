@@ -1,7 +1,7 @@
 """The composition root: settings become adapters, adapters become services. Nobody else chooses adapters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from libs.runtime.auth import Verifier
 from libs.runtime.clock import Clock, ShiftedClock, SystemClock
-from libs.runtime.component import Background
+from libs.runtime.component import Background, Component
 from libs.runtime.health import Health
 from libs.runtime.http import create_app
 from libs.runtime.keys import demo_keys, read_jwks
@@ -26,6 +26,7 @@ from services.ingest.component import build as build_ingest
 from services.notifier.channels.log import LogChannel
 from services.notifier.component import build as build_notifier
 
+SERVICES = ("ingest", "aggregator", "notifier")
 READY_SECONDS = 0.02
 """How often, in real time, a starting process looks whether it may say that it is ready."""
 
@@ -88,17 +89,19 @@ class Assembled:
     health: Health
 
 
-def assemble(settings: Settings, adapters: Adapters, *, logger: Logger) -> Assembled:
-    """Wire the services. Nothing runs yet."""
+def assemble(
+    settings: Settings, adapters: Adapters, *, logger: Logger, services: Collection[str] = SERVICES
+) -> Assembled:
+    """Wire these services, all of them unless said otherwise. Nothing runs yet."""
     health, metrics = Health(), Metrics()
     keys = read_jwks(settings.jwks) if settings.jwks else demo_keys(settings.data).jwks
     log, store, clock, states = adapters.log, adapters.store, adapters.clock, settings.states
-    components = (
-        build_ingest(log=log, clock=clock, states=states, health=health, metrics=metrics),
-        build_aggregator(
+    builders: Mapping[str, Callable[[], Component]] = {
+        "ingest": lambda: build_ingest(log=log, clock=clock, states=states, health=health, metrics=metrics),
+        "aggregator": lambda: build_aggregator(
             log=log, store=store, clock=clock, states=states, health=health, metrics=metrics, logger=logger
         ),
-        build_notifier(
+        "notifier": lambda: build_notifier(
             log=log,
             store=store,
             clock=clock,
@@ -108,9 +111,10 @@ def assemble(settings: Settings, adapters: Adapters, *, logger: Logger) -> Assem
             logger=logger,
             channels=[LogChannel(logger)],
         ),
-    )
+    }
+    components = [builders[name]() for name in SERVICES if name in services]
     app = create_app(
-        "Rozana",
+        "Rozana" if len(components) == len(SERVICES) else f"Rozana: {', '.join(each.name for each in components)}",
         [component.router for component in components],
         verifier=Verifier(keys),
         rate=settings.rate,

@@ -4,23 +4,40 @@ They are kept in git, so that a reader of the repository and a consumer without 
 of the contract is seen in review.
 """
 
+import asyncio
 import json
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from libs.events.export import events_markdown, json_schemas
+from libs.runtime.settings import load_settings
+from libs.runtime.telemetry import get_logger
+from rozana.compose import SERVICES, assemble, opened
+from rozana.states import state_codes
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def generated() -> dict[str, str]:
     """Path below the root -> text, of every generated file."""
-    schemas = {
-        f"docs/schemas/{name}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-        for name, schema in json_schemas().items()
-    }
-    return {**schemas, "docs/events.md": events_markdown()}
+    documents = {f"docs/schemas/{name}.json": schema for name, schema in json_schemas().items()}
+    documents |= {f"docs/api/{name}.openapi.json": api for name, api in asyncio.run(_apis()).items()}
+    texts = {name: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for name, document in documents.items()}
+    return {**texts, "docs/events.md": events_markdown()}
+
+
+async def _apis() -> Mapping[str, dict[str, Any]]:
+    """The OpenAPI document of each service, as it would serve it. Nothing runs; nothing of the settings is in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load_settings({"ROZANA_DATA": folder}, state_codes())
+        async with opened(settings) as adapters:
+            logger = get_logger("generated")
+            return {
+                name: assemble(settings, adapters, logger=logger, services=[name]).app.openapi() for name in SERVICES
+            }
 
 
 def drift(root: Path) -> list[str]:

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -20,9 +22,10 @@ from libs.runtime.clock import Clock
 from libs.runtime.errors import Unavailable
 from libs.runtime.health import Health
 from libs.runtime.limits import Rate, RateLimits
+from libs.runtime.openapi import SYSTEM, describe, problem_response
 from libs.runtime.permissions import NO_TOKEN, allowed
 from libs.runtime.principal import Principal, contains
-from libs.runtime.problems import PROBLEM_RESPONSES, PROBLEM_SCHEMA, FieldError, Problem, problem_of, retry_after
+from libs.runtime.problems import FieldError, Problem, problem_of, retry_after
 from libs.runtime.telemetry import Logger, Metrics
 
 UNWATCHED_ROUTES = frozenset({"/v1/grievances"})
@@ -55,7 +58,7 @@ def create_app(
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        responses=PROBLEM_RESPONSES,
+        generate_unique_id_function=lambda route: route.name,
         telemetry=_NO_TELEMETRY,
     )
     app.state.verifier = verifier
@@ -70,7 +73,7 @@ def create_app(
     for expected in (Problem, Unauthenticated, Unavailable, HTTPException, RequestValidationError, ClientDisconnect):
         app.add_exception_handler(expected, _answer)
     app.add_middleware(_Access, templates=templates, metrics=metrics, logger=logger)
-    _describe_problems(app)
+    describe(app)
     return app
 
 
@@ -79,19 +82,6 @@ async def _answer(_request: Request, error: Exception) -> Response:
     if problem is None:
         raise error
     return problem.response()
-
-
-def _describe_problems(app: FastAPI) -> None:
-    describe = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = describe()
-        components = document.setdefault("components", {})
-        components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
-        components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
 
 # Who may come in
@@ -140,15 +130,33 @@ def require(principal: Principal | None, action: str, code: str | None = None) -
 # Health and metrics
 
 
-def _system_routes(health: Health, metrics: Metrics, clock: Clock) -> APIRouter:
-    router = APIRouter(tags=["system"])
+class Live(BaseModel):
+    """The process answers."""
 
-    @router.get("/live")
+    status: Literal["live"]
+    now: datetime
+    """The system's clock, in UTC."""
+
+
+class Ready(BaseModel):
+    """Requests should be sent here."""
+
+    status: Literal["ready"]
+
+
+class Samples(Response):
+    media_type = "text/plain"
+
+
+def _system_routes(health: Health, metrics: Metrics, clock: Clock) -> APIRouter:
+    router = APIRouter(tags=[SYSTEM])
+
+    @router.get("/live", response_model=Live)
     async def live() -> JSONResponse:
         """The process answers; `now` is the system's clock."""
         return JSONResponse({"status": "live", "now": format_instant(clock.now())})
 
-    @router.get("/ready")
+    @router.get("/ready", response_model=Ready, responses={503: problem_response(503)})
     async def ready(request: Request) -> JSONResponse:
         """Whether requests should be sent here."""
         failing = dict(await health.failing())
@@ -159,10 +167,10 @@ def _system_routes(health: Health, metrics: Metrics, clock: Clock) -> APIRouter:
             raise Problem(503, f"not ready: {', '.join(failing)}", reasons)
         return JSONResponse({"status": "ready"})
 
-    @router.get("/metrics", response_class=Response)
+    @router.get("/metrics", response_class=Samples)
     async def samples() -> Response:
         """Prometheus metrics."""
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Samples(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
 

@@ -23,7 +23,6 @@ from libs.runtime.errors import OutcomeUnknown, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 50
-STATUSES = (400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
 _WITH_RETRY_AFTER = (429, 503)
 
 
@@ -223,32 +222,3 @@ def detail_of(item: ErrorDetails) -> str:
     if kind in _DETAILS:
         return _DETAILS[kind].format_map(item.get("ctx", {}))
     return _KINDS.get(kind.partition("_")[0], _NOT_ALLOWED)
-
-
-PROBLEM_SCHEMA: Mapping[str, object] = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "detail"],
-                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
-            },
-        },
-    },
-}
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": HTTPStatus(status).phrase,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    | ({"headers": {"Retry-After": {"schema": {"type": "integer"}}}} if status in _WITH_RETRY_AFTER else {})
-    for status in STATUSES
-}
-"""For OpenAPI, on every route."""

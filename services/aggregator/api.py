@@ -18,6 +18,7 @@ from libs.runtime.log import EventLog
 from libs.runtime.positions import Positions
 from libs.runtime.principal import contains
 from libs.runtime.problems import FieldError, Problem
+from services.aggregator import answers
 from services.aggregator.changes import changes
 from services.aggregator.reading import Reading
 
@@ -40,20 +41,20 @@ def routes(reading: Reading, log: EventLog, positions: Positions, states: Sequen
     """`positions` are those of state_days: what lies before them, the store holds."""
     router = APIRouter(tags=["aggregator"])
 
-    @router.get("/v1/states")
+    @router.get("/v1/states", response_model=answers.States)
     async def list_states(principal: Authenticated) -> JSONResponse:
         """The states of one's scope that have a policy: today there, and how far their clocks are."""
         require(principal, STATES)
         mine = [state for state in sorted(states) if contains(principal.scope, state)]
         return JSONResponse({"items": await reading.states(mine), "next": None})
 
-    @router.get("/v1/states/{state}/days/{day}")
+    @router.get("/v1/states/{state}/days/{day}", response_model=answers.Board)
     async def show_day(state: str, day: Day, principal: Authenticated) -> JSONResponse:
         """The board of a state's day, as soon as its civil date has begun there."""
         require(principal, DAY, state)
         return _found(await reading.day(state, day) if state in states else None)
 
-    @router.get("/v1/reports/{id}")
+    @router.get("/v1/reports/{id}", response_model=answers.Report)
     async def show_report(report_id: Annotated[UUID, Path(alias="id")], principal: Authenticated) -> JSONResponse:
         """A report, its versions, its reviews, and what it is on its day."""
         require(principal, REPORT)

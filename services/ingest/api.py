@@ -76,7 +76,12 @@ def routes(intake: Intake, clock: Clock, metrics: Metrics) -> APIRouter:
             event = read(check_json(body), body)
         return _answer(*await intake.accept(event, principal, at="/data"))
 
-    @router.post("/v1/grievances", status_code=202, responses=openapi.RECEIPTS, openapi_extra=openapi.grievance_body())
+    @router.post(
+        "/v1/grievances",
+        status_code=202,
+        responses=openapi.GRIEVANCE_RECEIPTS,
+        openapi_extra=openapi.grievance_body(),
+    )
     async def post_grievance(request: Request) -> JSONResponse:
         """Raise a grievance, without a token. Who sends it is not asked; when on the day, not kept."""
         limit_anonymous(request)
@@ -87,7 +92,7 @@ def routes(intake: Intake, clock: Clock, metrics: Metrics) -> APIRouter:
         status, receipt = await intake.accept(event, None)
         return JSONResponse(asdict(receipt), status)
 
-    @router.get("/v1/receipts/{id}", responses={200: openapi.RECEIPTS[200]})
+    @router.get("/v1/receipts/{id}", responses={200: openapi.RECEIPTS[200]}, response_model=Receipt)
     async def show_receipt(id: str, principal: Authenticated) -> JSONResponse:  # noqa: A002 -- the path's name
         """The receipt of an event once more. Reports, reviews and grievances have theirs for 45 days."""
         require(principal, "GET /v1/receipts/{id}")

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
-
+from libs.events.catalogue import TYPES
+from libs.runtime.openapi import body_schema
 from services.ingest.bodies import POSTED, GrievanceBody, ReportBody
 from services.ingest.known import Receipt
 
@@ -12,9 +12,14 @@ EVENT = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 EVENT_TYPES = (EVENT, BATCH)
 
+_LOCATION = {"Location": {"required": True, "schema": {"type": "string"}, "description": "the receipt's own address"}}
 RECEIPTS: dict[int | str, dict[str, Any]] = {
     200: {"model": Receipt, "description": "It is in the log already: the first receipt"},
-    202: {"model": Receipt, "description": "It is in the log, durably"},
+    202: {"model": Receipt, "description": "It is in the log, durably", "headers": _LOCATION},
+}
+GRIEVANCE_RECEIPTS: dict[int | str, dict[str, Any]] = {
+    200: RECEIPTS[200],
+    202: {"model": Receipt, "description": "It is in the log, durably"},  # who has no token cannot ask for the receipt
 }
 _RESULTS = {
     "type": "object",
@@ -34,43 +39,29 @@ _RESULTS = {
 EVENT_RECEIPTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A retry of a single event: the first receipt. A batch: a result for each item",
-        "content": {"application/json": {"schema": _RESULTS}},
+        "content": {"application/json": {"schema": {"anyOf": [{"$ref": "#/components/schemas/Receipt"}, _RESULTS]}}},
     },
     202: RECEIPTS[202],
 }
 
 
 def report_body() -> dict[str, Any]:
-    return _body({"application/json": _schema(ReportBody)})
+    return _body({"application/json": body_schema(ReportBody)})
 
 
 def grievance_body() -> dict[str, Any]:
-    return _body({"application/json": _schema(GrievanceBody)})
+    return _body({"application/json": body_schema(GrievanceBody)})
 
 
 def event_body(most_items: int) -> dict[str, Any]:
-    event = {"oneOf": [_schema(model) for model in POSTED.values()]}
+    events = {
+        name: body_schema(model, f"{TYPES[name].data.__name__}Event", type=name) for name, model in POSTED.items()
+    }
+    mapping = {name: schema["$ref"] for name, schema in events.items()}
+    event = {"oneOf": list(events.values()), "discriminator": {"propertyName": "type", "mapping": mapping}}
     return _body({EVENT: event, BATCH: {"type": "array", "maxItems": most_items, "items": event}})
 
 
 def _body(schemas: Mapping[str, object]) -> dict[str, Any]:
     content = {media_type: {"schema": schema} for media_type, schema in schemas.items()}
     return {"requestBody": {"required": True, "content": content}}
-
-
-def _schema(model: type[BaseModel]) -> Any:
-    """The model's JSON Schema without references, which would be looked for in the whole document."""
-    document = model.model_json_schema()
-    return _inlined(document, document.get("$defs", {}))
-
-
-def _inlined(part: Any, definitions: Mapping[str, Any]) -> Any:
-    match part:
-        case {"$ref": str(reference)}:
-            return _inlined(definitions[reference.rpartition("/")[2]], definitions)
-        case dict():
-            return {name: _inlined(value, definitions) for name, value in part.items() if name != "$defs"}
-        case list():
-            return [_inlined(value, definitions) for value in part]
-        case _:
-            return part

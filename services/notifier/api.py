@@ -20,6 +20,7 @@ from libs.runtime.clock import Clock
 from libs.runtime.errors import OutcomeUnknown
 from libs.runtime.http import Authenticated, require
 from libs.runtime.log import EventLog
+from libs.runtime.openapi import body_schema
 from libs.runtime.permissions import allowed
 from libs.runtime.principal import Principal, contains
 from libs.runtime.problems import FieldError, Problem
@@ -146,4 +147,4 @@ def _read_cursor(cursor: str) -> Place:
 
 def _reads(model: type[BaseModel]) -> dict[str, Any]:
     """The body that the route reads by itself, for the OpenAPI document."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": body_schema(model)}}}}
