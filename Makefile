@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-long check lock dev generate
+.PHONY: demo test test-long bench check lock dev generate
 
 demo: .venv/.runtime ## play days of Madhya Pradesh on a fast clock, then go on serving; ARGS="--exit" ends by itself
 	@$(BIN)/rozana demo $(ARGS)
@@ -13,6 +13,9 @@ test: .venv/.dev ## every test that needs no server beside it, about two minutes
 
 test-long: .venv/.dev ## the tests that take minutes: fifty seeded kills, the long demos
 	$(BIN)/python -m pytest -q -m long $(ARGS)
+
+bench: .venv/.dev ## each budget of docs/benchmarks.md with what is measured here; ARGS="--quick", or ARGS="ingest replay"
+	@$(BIN)/python -m bench $(ARGS)
 
 check: .venv/.dev ## format, lint, types, import contracts, generated files
 	$(BIN)/ruff format --check .

@@ -1,0 +1,33 @@
+"""`make bench`: each budget of the design, what was measured, and how it spreads. Writes into a folder of its own."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench import ingest, replay
+
+BENCHES = {"ingest": ingest.measure, "replay": replay.measure}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which ones; without it, all")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller logs, in about a minute")
+    asked = parser.parse_args()
+    missed = 0
+    for name in asked.names or BENCHES:
+        started = time.monotonic()
+        with TemporaryDirectory(prefix="rozana-bench-") as folder:
+            lines = BENCHES[name](Path(folder), quick=asked.quick)
+        print(f"\n{name} ({time.monotonic() - started:.0f} s); median (min … max) of alternating rounds", flush=True)
+        for line in lines:
+            print(line, flush=True)
+        missed += sum(line.met is False for line in lines)
+    print(f"\n{missed} budgets missed" if missed else "\nall budgets met")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
