@@ -3,16 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-long bench check lock dev generate
+.PHONY: demo test test-long test-connected bench check lock dev generate
 
 demo: .venv/.runtime ## play days of Madhya Pradesh on a fast clock, then go on serving; ARGS="--exit" ends by itself
 	@$(BIN)/rozana demo $(ARGS)
 
 test: .venv/.dev ## every test that needs no server beside it, about two minutes on two cores
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long and not connected" $(ARGS)
 
 test-long: .venv/.dev ## the tests that take minutes: fifty seeded kills, the long demos
-	$(BIN)/python -m pytest -q -m long $(ARGS)
+	$(BIN)/python -m pytest -q -m "long and not connected" $(ARGS)
+
+test-connected: .venv/.dev ## the tests on a real Kafka and a server that speaks MongoDB's protocol; needs Java 17 and Maven
+	$(BIN)/python -m pytest -q -m connected $(ARGS)
 
 bench: .venv/.dev ## each budget of docs/benchmarks.md with what is measured here; ARGS="--quick", or ARGS="ingest replay"
 	@$(BIN)/python -m bench $(ARGS)

@@ -1,0 +1,57 @@
+"""Apache Kafka for the tests: one node, broker and controller in one process."""
+
+import subprocess
+from pathlib import Path
+from uuid import uuid4
+
+from tests.servers.jars import jars
+from tests.servers.server import Server, free_port
+
+PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={folder}/data
+auto.create.topics.enable=false
+num.partitions=1
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+log.flush.interval.messages=1
+"""
+
+
+class Kafka(Server):
+    READY = "Kafka Server started"
+
+    def __init__(self, folder: Path, *, properties: str = "") -> None:
+        """`properties` are added to, and win over, those above."""
+        super().__init__(folder)
+        self._jars = jars("kafka")
+        self._settings = folder / "server.properties"
+        self._settings.write_text(PROPERTIES.format(port=self.port, controller=free_port(), folder=folder) + properties)
+        subprocess.run(
+            self._java(
+                "kafka.tools.StorageTool", "format", "-t", uuid4().hex[:22], "-c", str(self._settings), "--standalone"
+            ),
+            check=True,
+            capture_output=True,
+        )
+
+    @property
+    def url(self) -> str:
+        return f"kafka://127.0.0.1:{self.port}"
+
+    def command(self) -> list[str]:
+        return self._java("kafka.Kafka", str(self._settings))
+
+    def _java(self, *arguments: str) -> list[str]:
+        return ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{self._jars}/*", *arguments]

@@ -1,0 +1,27 @@
+"""A server that speaks MongoDB's protocol, for the tests (Mongo.java says which, and what it keeps).
+
+It is not MongoDB: durability and replicas as a real one has them are asked for by our settings, and not proven here.
+"""
+
+from pathlib import Path
+
+from tests.servers.jars import jars
+from tests.servers.server import Server
+
+
+class Mongo(Server):
+    READY = "Mongo is listening"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._jars = jars("mongo", "Mongo.java")
+
+    @property
+    def url(self) -> str:
+        return f"mongodb://127.0.0.1:{self.port}"
+
+    def command(self) -> list[str]:
+        return [
+            *("java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
+            *("-cp", f"{self._jars}:{self._jars}/*", "Mongo", str(self.port), str(self.folder / "documents.mv")),
+        ]
