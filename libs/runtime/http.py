@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -32,8 +32,23 @@ UNWATCHED_ROUTES = frozenset({"/v1/grievances"})
 """Nothing is kept of these but a count: a time or a duration could expose a complainant."""
 UNLOGGED_ROUTES = UNWATCHED_ROUTES | {"/live", "/ready", "/metrics"}
 METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
+CUT = "rozana.cut"
+"""The extension of the ASGI scope by which an answer can break its connection off (libs.runtime.service)."""
 _NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """FastAPI's own OpenTelemetry would record addresses and user agents on every route."""
+
+
+class Stopping(asyncio.Event):
+    """Set when draining begins. `tell` is for those who wait without a task of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tell: set[Callable[[], None]] = set()
+
+    def set(self) -> None:
+        super().set()
+        for call in tuple(self.tell):
+            call()
 
 
 def create_app(
@@ -50,7 +65,7 @@ def create_app(
 ) -> FastAPI:
     """An app with these routers and what every service has: problems, /live, /ready, /metrics and /openapi.json.
 
-    `app.state.stopping` is an asyncio.Event that is set when draining begins; a long answer must end then.
+    `app.state.stopping` is set when draining begins; a long answer must end then.
     """
     app = FastAPI(
         title=title,
@@ -63,7 +78,7 @@ def create_app(
     )
     app.state.verifier = verifier
     app.state.limits = RateLimits(rate)
-    app.state.stopping = asyncio.Event()
+    app.state.stopping = Stopping()
     templates: dict[object, str] = {route.endpoint: route.path for route in app.routes if isinstance(route, Route)}
     for router in (*routers, _system_routes(health, metrics, clock)):
         # Plain routes stand in the app itself, ahead of their router: FastAPI's layers would cost a hot one 30 us more.
@@ -75,6 +90,12 @@ def create_app(
     app.add_middleware(_Access, templates=templates, metrics=metrics, logger=logger)
     describe(app)
     return app
+
+
+def cut(request: Request) -> None:
+    """Break the connection off, with all that waits to be sent on it: nobody there takes it."""
+    if extension := (request.scope.get("extensions") or {}).get(CUT):
+        extension["now"]()
 
 
 async def _answer(_request: Request, error: Exception) -> Response:

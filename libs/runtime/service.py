@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from libs.runtime.errors import RozanaError, StartRefused
+from libs.runtime.http import CUT
 from libs.runtime.telemetry import Logger
 
 BACKLOG = 2048
@@ -97,6 +99,14 @@ async def run_service(
         raise failures[0]
 
 
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's, whose connections an answer can break off: closing one waits for a reader who takes nothing."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {CUT: {"now": self.transport.abort}}
+
+
 class _Server(uvicorn.Server):
     """uvicorn, with the signals left to us: it raises SIGTERM again after draining, which would end in -15."""
 
@@ -104,6 +114,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=_Protocol,
                 lifespan="off",
                 ws="none",
                 access_log=False,

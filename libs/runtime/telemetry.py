@@ -144,3 +144,5 @@ class Metrics:
         self.append_seconds = histogram("append_seconds", "Time until an append is durable")
         self.http_requests = counter("http_requests", "Requests answered", "method", "route", "status")
         self.http_request_seconds = histogram("http_request_seconds", "Time to answer a request", "method", "route")
+        self.subscribers = gauge("subscribers", "Readers of a state's changes, connected now", "state")
+        self.subscribers_dropped = counter("subscribers_dropped", "Readers dropped because they took nothing", "state")

@@ -4,41 +4,34 @@ Every answer says as of which event it is right: all events up to that offset ar
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Query
 from starlette.requests import Request
-from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
-from libs.events.streams import stream_name
 from libs.events.values import Day
 from libs.runtime.http import Authenticated, require
-from libs.runtime.log import EventLog
-from libs.runtime.positions import Positions
 from libs.runtime.principal import contains
-from libs.runtime.problems import FieldError, Problem
+from libs.runtime.problems import Problem
 from services.aggregator import answers
-from services.aggregator.changes import changes
+from services.aggregator.changes import SCHEMA, Changes
 from services.aggregator.reading import Reading
 
 STATES = "GET /v1/states"
 DAY = "GET /v1/states/{state}/days/{day}"
 REPORT = "GET /v1/reports/{id}"
 CHANGES = "GET /v1/states/{state}/changes"
-UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-"""What proxies must be told, lest they wait for the end (the second one is nginx's)."""
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Until the reader leaves", "content": {"text/event-stream": {"itemSchema": SCHEMA}}}
+}
 
 LastSeen = Annotated[int | None, Query(ge=-1, description="the offset of the last event already seen; -1: none")]
 LastEventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=-1)]
 
 
-class EventStream(StreamingResponse):
-    media_type = "text/event-stream"
-
-
-def routes(reading: Reading, log: EventLog, positions: Positions, states: Sequence[str]) -> APIRouter:
-    """`positions` are those of state_days: what lies before them, the store holds."""
+def routes(reading: Reading, changes: Changes, states: Sequence[str]) -> APIRouter:
     router = APIRouter(tags=["aggregator"])
 
     @router.get("/v1/states", response_model=answers.States)
@@ -64,15 +57,14 @@ def routes(reading: Reading, log: EventLog, positions: Positions, states: Sequen
             require(principal, REPORT, str(found["district"]))
         return _found(found)
 
-    # Not FastAPI's own stream of events: when a reader leaves in the middle of one, it fails with a broken channel.
-    @router.get("/v1/states/{state}/changes", response_class=EventStream)
+    @router.get("/v1/states/{state}/changes", response_class=Response, responses=EVENTS)
     async def follow(
         request: Request,
         state: str,
         principal: Authenticated,
         after: LastSeen = None,
         last_event_id: LastEventId = None,
-    ) -> EventStream:
+    ) -> Response:
         """Every event of the state's reports stream, as server-sent events with the offset as id.
 
         They begin behind `Last-Event-ID`, or else behind `after`, or else now. A comment is sent when all is quiet.
@@ -80,13 +72,7 @@ def routes(reading: Reading, log: EventLog, positions: Positions, states: Sequen
         require(principal, CHANGES, state)
         if state not in states:
             raise _nothing()
-        stream = stream_name("reports", state)
-        end = await log.end(stream)
-        seen = after if last_event_id is None else last_event_id
-        if seen is not None and seen >= end:
-            raise Problem(422, "there is no such event", [FieldError("", "lies behind the end of the stream")])
-        events = changes(log, positions, stream, end if seen is None else seen + 1, request.app.state.stopping)
-        return EventStream(events, headers=UNBUFFERED)
+        return await changes.follow(request, state, after if last_event_id is None else last_event_id)
 
     return router
 

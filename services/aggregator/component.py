@@ -13,6 +13,7 @@ from libs.runtime.positions import Positions
 from libs.runtime.store import DocumentStore
 from libs.runtime.telemetry import Logger, Metrics
 from services.aggregator.api import routes
+from services.aggregator.changes import SLOW_SECONDS, Changes
 from services.aggregator.projections.state_days import STATE_DAYS
 from services.aggregator.projector import PROJECTIONS, project
 from services.aggregator.reading import Reading
@@ -27,8 +28,12 @@ def build(
     health: Health,
     metrics: Metrics,
     logger: Logger,
+    slow_seconds: float = SLOW_SECONDS,
 ) -> Component:
-    """Registers one readiness check a projection. The loops raise LogMismatch and StartRefused when they begin."""
+    """Registers one readiness check a projection. The loops raise LogMismatch and StartRefused when they begin.
+
+    slow_seconds: how long a reader of changes may take nothing before it is dropped.
+    """
     dead_letters = DeadLetters(log, clock, metrics, logger)
     positions = {
         projection.name: Positions(stream_name(projection.kind, state) for state in states)
@@ -36,9 +41,10 @@ def build(
     }
     for name, reached in positions.items():
         health.register(name, partial(reached.lag, log))
+    changes = Changes(log, positions[STATE_DAYS.name], states, metrics, slow_seconds=slow_seconds)
     return Component(
         "aggregator",
-        routes(Reading(store, clock), log, positions[STATE_DAYS.name], states),
+        routes(Reading(store, clock), changes, states),
         [
             partial(
                 project,
@@ -46,6 +52,7 @@ def build(
                 log,
                 store,
                 positions[projection.name],
+                told=changes.told if projection is STATE_DAYS else None,
                 dead_letters=dead_letters,
                 metrics=metrics,
             )

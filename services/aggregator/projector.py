@@ -1,8 +1,9 @@
 """Which projections there are, and the loop that folds one of them."""
 
+from collections.abc import Callable
 from typing import Any, Never
 
-from libs.runtime.consumer import consume
+from libs.runtime.consumer import Batch, consume
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.log import EventLog
 from libs.runtime.positions import Positions
@@ -26,14 +27,17 @@ async def project(
     store: DocumentStore,
     positions: Positions,
     *,
+    told: Callable[[Batch], None] | None = None,
     dead_letters: DeadLetters,
     metrics: Metrics,
 ) -> Never:
-    """Fold a projection into its live collection, for ever; `positions` says how far. Raises as `consume` does.
+    """Fold a projection into its live collection, for ever; `positions` says how far, `told` hears of each batch.
+
+    Raises as `consume` does.
 
     What the fold makes of an invalid event is counted by the notifier's watcher, which folds the same duty.
     """
-    projector = Projector(projection, store, await open_collection(store, projection))
+    projector = _Telling(projection, store, await open_collection(store, projection), told)
     await consume(
         projection.name,
         log,
@@ -43,3 +47,22 @@ async def project(
         metrics=metrics,
         max_records=AT_ONCE,
     )
+
+
+class _Telling(Projector[Any]):
+    """Tells of a batch once the store holds it."""
+
+    def __init__(
+        self,
+        projection: Projection[Any],
+        store: DocumentStore,
+        collection: str,
+        told: Callable[[Batch], None] | None,
+    ) -> None:
+        super().__init__(projection, store, collection)
+        self._told = told
+
+    async def fold(self, batch: Batch) -> None:
+        await super().fold(batch)
+        if self._told is not None:
+            self._told(batch)

@@ -6,11 +6,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 
 from libs.events.codec import decode_structured
 from libs.events.envelope import Event
+from libs.runtime.http import Stopping
 from libs.runtime.positions import Positions
-from services.aggregator.changes import AT_ONCE, QUIET_SECONDS, changes
+from libs.runtime.problems import Problem
+from libs.runtime.telemetry import Metrics
+from services.aggregator.changes import AT_ONCE, Changes
+from services.aggregator.feed import QUIET_SECONDS, Feed
 from tests.aggregator.following import following
 from tests.aggregator.world import UNREADABLE, World, until, world
 from tests.duty.events import STREAM, added, appointed, filed, policy
@@ -133,13 +138,14 @@ async def test_who_does_not_read_makes_nobody_hold_more_than_a_handful(live: Wor
 
 async def test_a_quiet_stream_is_kept_open_by_comments(live: World) -> None:
     assert QUIET_SECONDS == 15
-    positions, stopping = Positions([STREAM]), asyncio.Event()
-    quiet = changes(live.log, positions, STREAM, 2, stopping, quiet_seconds=0.001)
-    assert [await anext(quiet), await anext(quiet)] == [b": ping\n\n"] * 2
-    positions.move(STREAM, 3)
-    assert b"\nid: 2\n" in await anext(quiet)
-    stopping.set()
-    assert [each async for each in quiet] == []
+    feed = Feed(STREAM, Positions([STREAM]), quiet_seconds=0.001)
+    with feed.followed(Stopping()):
+        assert [await feed.rung() for _ in range(3)] == [True] * 3
+        feed.ring()
+        waiting = asyncio.ensure_future(feed.rung())
+        await asyncio.sleep(0)
+        feed.ring()
+        assert await waiting is False
 
 
 async def test_the_reader_who_leaves_in_the_middle_is_no_failure(live: World) -> None:
@@ -148,3 +154,10 @@ async def test_the_reader_who_leaves_in_the_middle_is_no_failure(live: World) ->
         async with following(live, f"{CHANGES}?after=2") as client:
             await client.until(1)
     assert '"level": "error"' not in live.lines.getvalue()
+
+
+async def test_how_many_may_follow_is_bounded(live: World) -> None:
+    full = Changes(live.log, Positions([STREAM]), ["in-mp"], Metrics(), most_followers=0)
+    with pytest.raises(Problem) as refused:
+        await full.follow(Request({"type": "http"}), "in-mp", None)
+    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "60"})

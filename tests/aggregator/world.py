@@ -26,6 +26,7 @@ from libs.runtime.projector import snapshots_of
 from libs.runtime.store import DocumentStore
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
+from services.aggregator.changes import SLOW_SECONDS
 from services.aggregator.component import build
 from services.aggregator.projector import PROJECTIONS
 from tests.duty.events import STREAM, instant, named
@@ -55,6 +56,7 @@ class World:
     metrics: Metrics = field(default_factory=Metrics)
     health: Health = field(default_factory=Health)
     lines: io.StringIO = field(default_factory=io.StringIO)
+    slow_seconds: float = SLOW_SECONDS
 
     def __post_init__(self) -> None:
         configure_logging(self.lines)
@@ -66,6 +68,7 @@ class World:
             health=self.health,
             metrics=self.metrics,
             logger=get_logger("aggregator"),
+            slow_seconds=self.slow_seconds,
         )
         self.app: FastAPI = create_app(
             "Aggregator",
@@ -132,12 +135,14 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def world(folder: Path, now: str = "2026-11-23T20:30") -> AsyncIterator[World]:
+async def world(
+    folder: Path, now: str = "2026-11-23T20:30", *, slow_seconds: float = SLOW_SECONDS
+) -> AsyncIterator[World]:
     """Opens what is in the folder; its loops run in `running`."""
     clock = ManualClock(instant(now))
     log, store = open_log(folder / "log", clock), open_store(folder / "store")
     try:
-        yield World(log, store, clock, demo_keys(folder))
+        yield World(log, store, clock, demo_keys(folder), slow_seconds=slow_seconds)
     finally:
         await log.close()
         await store.close()
