@@ -25,8 +25,12 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "GET /v1/receipts/{id}": _READERS,
     # aggregator
     "GET /v1/states": _OFFICES,
+    "GET /v1/states/{state}/days": _OFFICES,
     "GET /v1/states/{state}/days/{day}": _OFFICES,
     "GET /v1/states/{state}/changes": _OFFICES,
+    "GET /v1/nation/days/{day}": _AICC,
+    "GET /v1/districts/{district}": _READERS,
+    "GET /v1/districts/{district}/duties": _READERS,
     "GET /v1/reports/{id}": _READERS,
     # notifier
     "GET /v1/alerts": _READERS,

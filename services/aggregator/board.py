@@ -4,13 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import cast
 
-from libs.duty.transitions import Status
 from libs.runtime.projection import Body
 from libs.runtime.projector import AsOf
 from libs.runtime.store import Document, Json
+from services.aggregator.counts import counts, rates
 
-IN_TIME = (Status.ON_TIME, Status.IN_GRACE)
-COUNTED = (*IN_TIME, Status.LATE, Status.MISSED, Status.EXCUSED, Status.PENDING, Status.UNKNOWN)
 DISTRICT = ("status", "reason", "report_id", "tenure_id", "received_at")
 """Of a district, in this order; what else the document holds comes behind."""
 
@@ -18,13 +16,11 @@ DISTRICT = ("status", "reason", "report_id", "tenure_id", "received_at")
 def answer(body: Body, as_of: AsOf) -> dict[str, object]:
     """`GET /v1/states/{state}/days/{day}`."""
     districts = entries(body)
-    found = Counter(entry["status"] for entry in districts.values())
-    counts = {"expected": len(districts) - found[Status.EXCUSED]} | {status.value: found[status] for status in COUNTED}
+    counted = counts(Counter(str(entry["status"]) for entry in districts.values()))
     return {
         **{name: body[name] for name in ("state", "day", "due_at", "grace_until", "closed")},
-        "counts": counts,
-        "completeness": rate(sum(counts[status] for status in (*IN_TIME, Status.LATE)), counts["expected"]),
-        "timeliness": rate(sum(counts[status] for status in IN_TIME), counts["expected"]),
+        "counts": counted,
+        **rates(counted),
         "districts": [
             {"district": code, **{name: entry[name] for name in DISTRICT}, **entry} for code, entry in districts.items()
         ],
@@ -39,10 +35,11 @@ def entries(body: Body) -> Mapping[str, Mapping[str, Json]]:
     return {code: districts[code] for code in sorted(districts)}
 
 
-def rate(numerator: int, denominator: int) -> dict[str, object]:
-    """Both are always shown; of nothing expected there is no rate."""
-    quotient = numerator / denominator if denominator else None
-    return {"numerator": numerator, "denominator": denominator, "rate": quotient}
+def in_short(body: Body) -> dict[str, object]:
+    """Of a day's small document, or of several that were summed up: closed, counts and rates."""
+    counted = cast("Mapping[str, int]", body["counts"])
+    ordered = counts(counted)
+    return {"closed": body["closed"], "counts": ordered, **rates(ordered)}
 
 
 def as_of_answer(as_of: AsOf) -> dict[str, object]:

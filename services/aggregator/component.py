@@ -13,6 +13,7 @@ from libs.runtime.positions import Positions
 from libs.runtime.store import DocumentStore
 from libs.runtime.telemetry import Logger, Metrics
 from services.aggregator.api import routes
+from services.aggregator.as_of import Replays
 from services.aggregator.changes import SLOW_SECONDS, Changes
 from services.aggregator.projections.state_days import STATE_DAYS
 from services.aggregator.projector import PROJECTIONS, project
@@ -44,7 +45,7 @@ def build(
     changes = Changes(log, positions[STATE_DAYS.name], states, metrics, slow_seconds=slow_seconds)
     return Component(
         "aggregator",
-        routes(Reading(store, clock), changes, states),
+        routes(Reading(store, clock), Replays(log), changes, states),
         [
             partial(
                 project,

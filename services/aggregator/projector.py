@@ -11,10 +11,11 @@ from libs.runtime.projection import Projection
 from libs.runtime.projector import Projector, open_collection
 from libs.runtime.store import DocumentStore
 from libs.runtime.telemetry import Metrics
+from services.aggregator.projections.districts import DISTRICTS
 from services.aggregator.projections.reports import REPORTS
 from services.aggregator.projections.state_days import STATE_DAYS
 
-PROJECTIONS: tuple[Projection[Any], ...] = (STATE_DAYS, REPORTS)
+PROJECTIONS: tuple[Projection[Any], ...] = (STATE_DAYS, REPORTS, DISTRICTS)
 
 
 AT_ONCE = 5000

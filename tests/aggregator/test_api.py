@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from libs.events.envelope import Event
+from libs.runtime.projector import collection_name
 from libs.runtime.store import Document
+from services.aggregator.projections.state_days import STATE_DAYS
 from services.aggregator.projector import PROJECTIONS
 from tests.aggregator.world import RAJASTHAN, World, until, world
 from tests.duty.events import (
@@ -91,7 +93,7 @@ async def test_a_day_can_be_asked_for_from_its_midnight_on_before_anything_happe
 async def test_a_preview_waits_for_the_snapshot_that_knows_the_policy(tmp_path: Path, tmp_path_factory: Any) -> None:
     async with world(tmp_path) as made:
         document = await _state_document(tmp_path_factory.mktemp("other"))
-        await made.store.put("state_days.v1.0", [Document("in-mp", 0, document)])
+        await made.store.put(collection_name(STATE_DAYS, 0), [Document("in-mp", 0, document)])
         response = await made.get(DAY)
         assert (response.status_code, "retry-after" in response.headers) == (503, True)
 
@@ -99,7 +101,7 @@ async def test_a_preview_waits_for_the_snapshot_that_knows_the_policy(tmp_path: 
 async def _state_document(folder: Path) -> Any:
     async with world(folder) as made, made.running():
         await made.told(policy())
-        found = await made.store.get("state_days.v1.0", "in-mp")
+        found = await made.store.get(collection_name(STATE_DAYS, 0), "in-mp")
         assert found is not None
         return found.body
 
@@ -169,8 +171,22 @@ async def test_a_report_with_its_versions_and_its_role(live: World) -> None:
     assert (told["id"], told["district"], told["day"], told["form"]) == (FIRST.id, "in-mp.guna", ON, "daily.v1")
     assert (told["role"], told["supersedes"], told["superseded_by"]) == ("effective", None, [BETTER.id])
     assert told["versions"] == [
-        {"id": FIRST.id, "received_at": "2026-11-23T14:30:00Z", "offset": 4, "supersedes": None},
-        {"id": BETTER.id, "received_at": "2026-11-23T14:40:00Z", "offset": 5, "supersedes": FIRST.id},
+        {
+            "id": FIRST.id,
+            "received_at": "2026-11-23T14:30:00Z",
+            "offset": 4,
+            "supersedes": None,
+            "reviews": told["reviews"],
+            "changes": [],
+        },
+        {
+            "id": BETTER.id,
+            "received_at": "2026-11-23T14:40:00Z",
+            "offset": 5,
+            "supersedes": FIRST.id,
+            "reviews": [],
+            "changes": [],
+        },
     ]
     assert [each["verdict"] for each in told["reviews"]] == ["returned"]
     assert told["as_of"]["offset"] >= 7

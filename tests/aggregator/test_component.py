@@ -13,8 +13,9 @@ from libs.runtime.dead_letters import MOST_IN_A_ROW, DeadLetters
 from libs.runtime.errors import LogMismatch, ReadStopped, StartRefused
 from libs.runtime.log import NewRecord
 from libs.runtime.projection import Body
-from libs.runtime.projector import POINTERS
+from libs.runtime.projector import POINTERS, collection_name, snapshots_of
 from libs.runtime.store import Document
+from services.aggregator.projections.state_days import STATE_DAYS
 from services.aggregator.projector import PROJECTIONS
 from tests.aggregator.world import PATIENCE, UNREADABLE, record_of, world
 from tests.duty.events import STREAM, added, appointed, clock_reached, filed, policy
@@ -53,13 +54,13 @@ async def test_it_goes_on_where_it_was_and_the_pointers_name_what_is_live(tmp_pa
     async with world(tmp_path) as made, made.running():
         await made.told(filed("guna", ON, f"{ON}T20:00"))
         assert (await made.get(DAY)).json()["counts"]["on_time"] == 1
-        assert list(await made.store.ids(POINTERS)) == ["reports", "state_days"]
+        assert list(await made.store.ids(POINTERS)) == sorted(each.name for each in PROJECTIONS)
 
 
 async def test_another_log_is_refused_at_the_start(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     async with world(tmp_path) as made, made.running():
         await made.told(*BEGINNING)
-        collection = "state_days.v1.0.snapshots"
+        collection = snapshots_of(collection_name(STATE_DAYS, 0))
         while await made.store.get(collection, STREAM) is None:  # noqa: ASYNC110 -- a store tells nobody
             await asyncio.sleep(0.01)
     other = tmp_path_factory.mktemp("other")
@@ -73,7 +74,7 @@ async def test_another_log_is_refused_at_the_start(tmp_path: Path, tmp_path_fact
 
 async def test_a_store_of_another_version_is_refused_at_the_start(tmp_path: Path) -> None:
     async with world(tmp_path) as made:
-        newer: Body = {"projection_version": 2, "collection": "reports.v2.0"}
+        newer: Body = {"projection_version": 99, "collection": "reports.v99.0"}
         await made.store.put(POINTERS, [Document("reports", 0, newer)])
         assert isinstance(await stops(made.component.background[1]()), StartRefused)
 

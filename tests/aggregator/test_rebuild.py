@@ -11,7 +11,7 @@ from libs.events.streams import STREAMS
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.errors import LogMismatch, StartRefused, Unavailable
 from libs.runtime.projection import Projection, collection_hash
-from libs.runtime.projector import POINTERS, live_collection
+from libs.runtime.projector import POINTERS, collection_name, live_collection, snapshots_of
 from libs.runtime.store import Document
 from libs.runtime.telemetry import get_logger
 from services.aggregator.projections.state_days import STATE_DAYS
@@ -60,14 +60,14 @@ async def test_a_rebuilt_projection_has_the_hash_of_the_live_one(stopped: World,
         await stopped.folded()
     before = await ends(stopped)
     seen: list[tuple[int, int]] = []
-    live = await collection_hash(stopped.store, f"{projection.name}.v1.0")
+    live = await collection_hash(stopped.store, collection_name(projection, 0))
     done = await rebuilt(stopped, projection, progress=lambda *counts: seen.append(counts))
-    assert done == Rebuilt(f"{projection.name}.v1.1", live, live, len(BEGINNING) + len(MORE))
+    assert done == Rebuilt(collection_name(projection, 1), live, live, len(BEGINNING) + len(MORE))
     assert seen[-1] == (done.events, done.events)
     assert await ends(stopped) == before
     assert await live_collection(stopped.store, projection) == done.collection
-    assert f"{projection.name}.v1.0" not in await stopped.store.collections()
-    assert f"{projection.name}.v1.0.snapshots" not in await stopped.store.collections()
+    assert collection_name(projection, 0) not in await stopped.store.collections()
+    assert snapshots_of(collection_name(projection, 0)) not in await stopped.store.collections()
 
 
 @each_projection
@@ -77,7 +77,7 @@ async def test_a_process_that_stopped_short_of_the_end_is_no_difference(
     done = await rebuilt(stopped, projection)
     assert done.hash == done.live_hash
     again = await rebuilt(stopped, projection)
-    assert (again.collection, again.hash) == (f"{projection.name}.v1.2", done.hash)
+    assert (again.collection, again.hash) == (collection_name(projection, 2), done.hash)
     assert await stopped.log.end(DeadLetters.STREAM) == 1
 
 
@@ -88,7 +88,7 @@ async def test_so_does_deleting_the_whole_store(stopped: World, projection: Proj
         await stopped.store.drop(collection)
     async with stopped.running():
         await stopped.folded()
-    assert await collection_hash(stopped.store, f"{projection.name}.v1.0") == done.hash
+    assert await collection_hash(stopped.store, collection_name(projection, 0)) == done.hash
     assert await stopped.log.end(DeadLetters.STREAM) == 1
 
 
@@ -106,9 +106,9 @@ async def test_what_was_rebuilt_goes_on_where_it_ended(stopped: World, tmp_path:
 async def test_a_difference_is_reported_and_the_log_is_right(stopped: World) -> None:
     async with stopped.running():
         await stopped.folded()
-    (document,) = (await stopped.store.get_many("state_days.v1.0", [f"in-mp/{ON}"])).values()
+    (document,) = (await stopped.store.get_many(collection_name(STATE_DAYS, 0), [f"in-mp/{ON}"])).values()
     wrong = Document(document.id, document.version + 1, {**document.body, "closed": False})
-    await stopped.store.put("state_days.v1.0", [wrong])
+    await stopped.store.put(collection_name(STATE_DAYS, 0), [wrong])
     done = await rebuilt(stopped, STATE_DAYS)
     assert done.hash != done.live_hash
     found = await stopped.store.get(done.collection, f"in-mp/{ON}")
@@ -122,7 +122,7 @@ async def test_readers_see_the_old_one_until_the_new_one_is_whole(stopped: World
     for writes in range(6):
         with pytest.raises(Unavailable):
             await rebuilt(stopped, STATE_DAYS, store=FailingStore(stopped.store, writes))
-        assert await live_collection(stopped.store, STATE_DAYS) == "state_days.v1.0"
+        assert await live_collection(stopped.store, STATE_DAYS) == collection_name(STATE_DAYS, 0)
         assert (await stopped.get(f"/v1/states/in-mp/days/{ON}")).json()["counts"]["late"] == 1
     done = await rebuilt(stopped, STATE_DAYS)
     assert done.hash == done.live_hash
@@ -133,20 +133,24 @@ async def test_the_first_time_there_is_nothing_to_compare_with(tmp_path: Path) -
         await made.write(*BEGINNING)
         await made.write(policy(), stream=RAJASTHAN)
         done = await rebuilt(made, STATE_DAYS)
-        assert (done.collection, done.live_hash, done.events) == ("state_days.v1.0", None, len(BEGINNING) + 1)
+        assert (done.collection, done.live_hash, done.events) == (
+            collection_name(STATE_DAYS, 0),
+            None,
+            len(BEGINNING) + 1,
+        )
         async with made.running():
             await made.folded()
         assert (await made.get(f"/v1/states/in-mp/days/{ON}")).status_code == 200
 
 
 async def test_a_new_version_wants_a_rebuild_and_gets_it(stopped: World) -> None:
-    newer = replace(STATE_DAYS, version=2)
-    with pytest.raises(StartRefused, match=r"version 1, this program makes version 2: run `rozana rebuild state_days`"):
+    newer = replace(STATE_DAYS, version=3)
+    with pytest.raises(StartRefused, match=r"version 2, this program makes version 3: run `rozana rebuild state_days`"):
         await live_collection(stopped.store, newer)
     done = await rebuilt(stopped, newer)
-    assert (done.collection, done.live_hash) == ("state_days.v2.1", None)
+    assert (done.collection, done.live_hash) == ("state_days.v3.1", None)
     assert await live_collection(stopped.store, newer) == done.collection
-    with pytest.raises(StartRefused, match="version 2, this program makes version 1"):
+    with pytest.raises(StartRefused, match="version 3, this program makes version 2"):
         await live_collection(stopped.store, STATE_DAYS)
 
 
@@ -170,5 +174,5 @@ async def test_another_log_is_not_rebuilt_over(stopped: World, tmp_path_factory:
         await other.write(*BEGINNING)
         with pytest.raises(LogMismatch):
             await rebuilt(other, STATE_DAYS, store=stopped.store)
-    assert await live_collection(stopped.store, STATE_DAYS) == "state_days.v1.0"
+    assert await live_collection(stopped.store, STATE_DAYS) == collection_name(STATE_DAYS, 0)
     assert await stopped.log.end(STREAM) == len(BEGINNING) + len(MORE)

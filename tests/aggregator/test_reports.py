@@ -86,7 +86,21 @@ async def test_of_two_reports_with_one_id_the_first_wins(store: DocumentStore) -
     await fold(REPORTS, store, items((FIRST, victim, other, stolen)))
     found = await documents(REPORTS, store)
     assert found[of(FIRST)]["summary"] == "Three meetings"
-    assert found[of(FIRST)]["conflicts"] == [2, 3]
+    assert found[of(FIRST)]["conflicts"] == [
+        {
+            "offset": 2,
+            "received_at": "2026-11-23T14:30:00Z",
+            "changes": [{"pointer": "/summary", "before": "Three meetings", "after": "another"}],
+        },
+        {
+            "offset": 3,
+            "received_at": "2026-11-23T15:30:00Z",
+            "changes": [
+                {"pointer": "/summary", "before": "Three meetings", "after": ""},
+                {"pointer": "/supersedes", "before": None, "after": named("victim")},
+            ],
+        },
+    ]
     assert found[of(victim)]["superseded_by"] == []
 
 

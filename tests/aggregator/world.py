@@ -22,12 +22,13 @@ from libs.runtime.keys import DemoKeys, demo_keys
 from libs.runtime.limits import Rate
 from libs.runtime.log import EventLog, NewRecord
 from libs.runtime.log_sqlite import open_log
-from libs.runtime.projector import snapshots_of
+from libs.runtime.projector import collection_name, snapshots_of
 from libs.runtime.store import DocumentStore
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
 from services.aggregator.changes import SLOW_SECONDS
 from services.aggregator.component import build
+from services.aggregator.projections.state_days import STATE_DAYS
 from services.aggregator.projector import PROJECTIONS
 from tests.duty.events import STREAM, instant, named
 
@@ -99,7 +100,7 @@ class World:
 
     async def kept(self, stream: str = STREAM) -> None:
         """The snapshot of the days holds all that is in the stream."""
-        collection = snapshots_of("state_days.v1.0")
+        collection = snapshots_of(collection_name(STATE_DAYS, 0))
         end = await self.log.end(stream)
         async with asyncio.timeout(PATIENCE):
             while True:

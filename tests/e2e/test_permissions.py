@@ -121,6 +121,10 @@ def request_of(route: str, world: World, who: Principal | None) -> tuple[str, st
         case "GET /v1/states/{state}/changes":
             # Whoever may read it is told that no such event exists; an endless answer would help nobody here.
             return method, f"/v1/states/{STATE}/changes?after=1000000", None, STATE
+        case "GET /v1/states/{state}/days":
+            return method, f"/v1/states/{STATE}/days?from={DAY}&to={DAY}", None, STATE
+        case "GET /v1/nation/days/{day}":
+            return method, f"/v1/nation/days/{DAY}", None, "in"
         case "POST /v1/alerts/{id}/snooze":
             return method, f"/v1/alerts/{MISSED}/snooze", {"until": "2030-01-01T00:00:00Z"}, SILENT
         case "POST /v1/alerts/{id}/acknowledge":
@@ -128,7 +132,8 @@ def request_of(route: str, world: World, who: Principal | None) -> tuple[str, st
         case _ if route in LISTS:
             return method, path, None, None
         case _:
-            names = {"state": STATE, "day": DAY.isoformat(), "id": MISSED if "alerts" in path else world.report_id}
+            about_id = MISSED if "alerts" in path else world.report_id
+            names = {"state": STATE, "day": DAY.isoformat(), "district": HERE, "id": about_id}
             about = STATE if "{state}" in path else SILENT if "alerts" in path else HERE
             return method, path.format(**names), None, about
 

@@ -82,7 +82,13 @@ async def test_rebuild_and_an_empty_store_give_the_same_hash_and_raise_nothing(e
 
     code, out, _ = await rozana("rebuild", ROZANA_DATA=str(evening), ROZANA_STATES=STATE)
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["state_days", "reports", "alerts", "grievance_alerts"]
+    assert [line.split()[0] for line in out.splitlines()] == [
+        "state_days",
+        "reports",
+        "districts",
+        "alerts",
+        "grievance_alerts",
+    ]
     assert all(line.endswith("the same") for line in out.splitlines())
     assert await standing(evening) == before
 

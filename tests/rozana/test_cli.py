@@ -41,7 +41,7 @@ def test_one_service_alone_cannot_run_on_sqlite(service: str, command: Command) 
         (["token", "--role", "pcc"], "--scope"),
         (["tail", "in-zz"], "not a state; allowed is one of in-an"),
         (["roster", "import", "x.csv"], "--state"),
-        (["rebuild", "boards"], "state_days, reports, alerts, grievance_alerts"),
+        (["rebuild", "boards"], "state_days, reports, districts, alerts, grievance_alerts"),
         (["demo", "--days", "0"], "--days"),
     ],
 )

@@ -11,6 +11,7 @@ from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
 from libs.runtime.consumer import Unreadable
 from libs.runtime.projection import Body, Documents, Projection
 from libs.runtime.store import Json
+from services.aggregator.difference import difference
 
 Snapshot = Body
 """Empty: all that is remembered of a report stands in its document."""
@@ -77,8 +78,9 @@ def _repeat(
     said = data.model_dump(mode="json")
     received_at = format_instant(recorded.event.time)
     body = {**known, "event_time": received_at}
-    if any(known[name] != said[name] for name in said):
-        body["conflicts"] = _with(known["conflicts"], recorded.offset)
+    if changes := difference({name: known[name] for name in said}, said):
+        conflict: Body = {"offset": recorded.offset, "received_at": received_at, "changes": changes}
+        body["conflicts"] = _with(known["conflicts"], conflict)
     else:
         body["copies"] = _with(known["copies"], recorded.offset)
         body["received_at"] = min(str(known["received_at"]), received_at, key=parse_instant)
@@ -123,7 +125,7 @@ def _with(known: Json, new: Json) -> list[Json]:
 
 REPORTS: Projection[Snapshot] = Projection(
     name="reports",
-    version=1,
+    version=2,
     kind="reports",
     handles=frozenset({ReportFiled, ReportCorrected, ReportReviewed}),
     initial=lambda _state: {},

@@ -1,8 +1,10 @@
 """How does a state's day stand? One document a day, `in-mp/2026-11-23`: the whole board, by district.
 
-Besides, one small document a state, `in-mp`: its policies and its clock, which tell what days there are.
+Besides it a small one, `in-mp/2026-11-23/counts`, for those who ask for many days or many states at once; and one a
+state, `in-mp`: its policies and its clock, which tell what days there are.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import partial
@@ -21,12 +23,17 @@ from libs.events.policy import PolicyAdopted
 from libs.runtime.consumer import Unreadable
 from libs.runtime.projection import Body, Documents, Projection
 from libs.runtime.store import Json
+from services.aggregator.counts import counts
 
 _POLICIES = TypeAdapter(Policies)
 
 
 def document_id(state: str, day: date) -> str:
     return f"{state}/{day.isoformat()}"
+
+
+def counts_id(state: str, day: date) -> str:
+    return f"{document_id(state, day)}/counts"
 
 
 def policies_of(state: Body) -> Policies:
@@ -57,6 +64,7 @@ def hold(duty: StateDuty, documents: Documents, unreadable: Unreadable) -> None:
 def _show(duty: StateDuty, documents: Documents, days: Mapping[date, OpenDay], event_time: str | None) -> None:
     for day in days.values():
         documents.put(document_id(duty.state, day.day), partial(board, duty, day, event_time))
+        documents.put(counts_id(duty.state, day.day), partial(summary, duty.state, day, event_time))
 
 
 def _state(duty: StateDuty, event_time: str) -> Body:
@@ -82,6 +90,17 @@ def board(duty: StateDuty, day: OpenDay, event_time: str | None) -> Body:
     }
 
 
+def summary(state: str, day: OpenDay, event_time: str | None) -> Body:
+    """The small document of a day: how often each status."""
+    return {
+        "state": state,
+        "day": day.day.isoformat(),
+        "closed": day.closed,
+        "counts": counts(Counter(entry.status for entry in day.entries.values())),
+        "event_time": event_time,
+    }
+
+
 def _district(district: District, entry: Entry) -> Mapping[str, Json]:
     return {
         "status": entry.status,
@@ -103,7 +122,7 @@ def _district(district: District, entry: Entry) -> Mapping[str, Json]:
 
 STATE_DAYS: Projection[StateDuty] = Projection(
     name="state_days",
-    version=1,
+    version=2,
     kind="reports",
     handles=HANDLES,
     initial=StateDuty,
