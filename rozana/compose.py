@@ -66,17 +66,24 @@ async def opened(settings: Settings, *, read_only: bool = False) -> AsyncIterato
         await adapters.close()
 
 
+@asynccontextmanager
+async def opened_log(settings: Settings) -> AsyncIterator[EventLog]:
+    """The log alone, to be read beside the process that writes it. Raises WrongDatabase."""
+    log = open_log(settings.log_path, SystemClock(), read_only=True)
+    try:
+        yield log
+    finally:
+        await log.close()
+
+
 async def _clock(settings: Settings) -> Clock:
     """A shifted clock never starts before what the log already holds: time would run twice."""
     if settings.clock_start is None and settings.clock_speed == 1:
         return SystemClock()
     start = settings.clock_start or datetime.now(UTC)
     if settings.log_path.exists() and settings.log_path.stat().st_size:
-        log = open_log(settings.log_path, SystemClock(), read_only=True)
-        try:
+        async with opened_log(settings) as log:
             start = max(start, await log.last_time() or start)
-        finally:
-            await log.close()
     return ShiftedClock(start, settings.clock_speed)
 
 

@@ -1,6 +1,6 @@
 """What is done to the projections from outside: rebuilt from the log, and compared by hash."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,10 +28,13 @@ PROJECTIONS: Mapping[str, Projection[Any]] = {
 """Everything that is folded into documents, by name."""
 
 
-async def rebuild(settings: Settings, names: Sequence[str], *, logger: Logger) -> None:
+async def rebuild(
+    settings: Settings, names: Sequence[str], *, only: Collection[str] | None = None, logger: Logger
+) -> None:
     """Rebuild these projections, one after the other: a progress bar on stderr, a line with the hashes on stdout.
 
-    Raises StartRefused while `rozana up` runs, and what a reader raises.
+    With `only`, these states are replayed and the others taken over as they are. Raises StartRefused while `rozana up`
+    runs, and what a reader raises.
     """
     if not settings.log_path.exists():
         raise StartRefused(
@@ -47,6 +50,7 @@ async def rebuild(settings: Settings, names: Sequence[str], *, logger: Logger) -
                     adapters.log,
                     adapters.store,
                     settings.states,
+                    only=only,
                     dead_letters=letters,
                     progress=partial(_advance, bar, task),
                 )

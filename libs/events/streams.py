@@ -34,7 +34,15 @@ STREAMS: dict[Kind, Stream] = {
         Stream("alerts", "state", "district or state", ("notifier",), ("aicc", "pcc")),
         Stream("grievances", "state", "district or state", ("ingest", "notifier"), ("aicc",), keeps_hours=False),
         Stream("system", "nation", "service", ("ingest", "notifier"), ("operator",)),
-        Stream("dead-letters", "nation", "stream", ("ingest", "aggregator", "notifier"), ("operator",)),
+        # A letter may hold a grievance: then its own time must not tell the hour either.
+        Stream(
+            "dead-letters",
+            "nation",
+            "stream",
+            ("ingest", "aggregator", "notifier"),
+            ("operator",),
+            keeps_hours=False,
+        ),
     )
 }
 

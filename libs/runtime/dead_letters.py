@@ -5,12 +5,13 @@ from base64 import b64encode
 from collections import deque
 from uuid import NAMESPACE_URL, uuid5
 
-from libs.events.codec import UndecodableEvent, decode, encode
+from libs.events.codec import encode
 from libs.events.envelope import Event
-from libs.events.streams import state_of, stream_name
+from libs.events.streams import keeps_hours, state_of
 from libs.events.system import RecordDeadLettered
 from libs.runtime.clock import Clock
 from libs.runtime.errors import ReadStopped
+from libs.runtime.letters import DEAD_LETTERS, Letter, letter_of
 from libs.runtime.log import EventLog, NewRecord, Record
 from libs.runtime.telemetry import Logger, Metrics
 
@@ -23,7 +24,7 @@ SHARE_OF = 1000
 class DeadLetters:
     """Appends what a reader could not decode (guarantee 8). What was appended before, it knows from the stream."""
 
-    STREAM = stream_name("dead-letters")
+    STREAM = DEAD_LETTERS
 
     def __init__(self, log: EventLog, clock: Clock, metrics: Metrics, logger: Logger) -> None:
         self._log = log
@@ -42,18 +43,20 @@ class DeadLetters:
                 return
             headers, value = encode(self._letter(record, reason))
             await self._log.append(self.STREAM, [NewRecord(record.stream, headers, value)])
-        self._metrics.dead_letters.labels(stream=record.stream).inc()
-        self._logger.warning("dead letter", stream=record.stream, offset=record.offset, reason=reason)
+        if keeps_hours(record.stream):  # else the moment would say when a grievance came
+            self._metrics.dead_letters.labels(stream=record.stream).inc()
+            self._logger.warning("dead letter", stream=record.stream, offset=record.offset, reason=reason)
 
     def _letter(self, record: Record, reason: str) -> Event:
         place = f"{record.stream}/{record.offset}"
         state = state_of(record.stream)
         if state is None:  # nothing of a district can hide in the streams of no state
             raise ReadStopped(f"{place} cannot be read ({reason}): see who writes there")
+        now = self._clock.now()
         return Event(
             id=str(uuid5(NAMESPACE_URL, f"urn:rozana:dead-letter:{place}")),
             source="urn:rozana:reader",
-            time=self._clock.now(),
+            time=now if keeps_hours(record.stream) else now.replace(hour=0, minute=0, second=0, microsecond=0),
             data=RecordDeadLettered(
                 state=state,
                 stream=record.stream,
@@ -68,12 +71,8 @@ class DeadLetters:
     async def _catch_up(self) -> None:
         while records := await self._log.read(self.STREAM, self._read_to):
             for record in records:
-                try:
-                    data = decode(record.headers, record.value).data
-                except UndecodableEvent:
-                    continue  # not ours: the next one may be
-                if isinstance(data, RecordDeadLettered):
-                    self._known.add((data.stream, data.offset))
+                if isinstance(letter := letter_of(record), Letter):  # else not ours, or not whole
+                    self._known.add((letter.stream, letter.offset))
             self._read_to = records[-1].offset + 1
 
 
@@ -95,5 +94,5 @@ class FaultLimit:
         if self._in_a_row > MOST_IN_A_ROW or self._faults > SHARE_OF * MOST_SHARE:
             raise ReadStopped(
                 f"{self._in_a_row} records in a row and {self._faults} of the last {len(self._recent)} cannot be read:"
-                " update this program, or see the dead letters"
+                " update this program, or see `rozana dead-letters list`"
             )

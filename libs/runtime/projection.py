@@ -1,5 +1,6 @@
 """A projection is a value: what it is called, what it handles, and two pure functions. The projector does the rest."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -14,6 +15,7 @@ from libs.runtime.store import Document, DocumentStore, Json
 Body = Mapping[str, Json]
 MakeBody = Callable[[], Body]
 Snapshot = TypeVar("Snapshot")
+_BEFORE = re.compile(r"[/.]")
 
 
 class Documents:
@@ -74,6 +76,15 @@ class Projection(Generic[Snapshot]):
     keys: Callable[[Recorded], Iterable[str]]
     evolve: Callable[[Snapshot, Documents, Recorded], None]
     hold: Callable[[Snapshot, Documents, Unreadable], None]
+
+
+def state_of_document(document: Document) -> str:
+    """The state whose stream made it: its member `state`, or what its id begins with (`in-mp`, `in-mp/2026-11-23`).
+
+    Every projection keeps to one of the two, so that a state can be folded anew beside the others.
+    """
+    state = document.body.get("state")
+    return state if isinstance(state, str) else _BEFORE.split(document.id, maxsplit=1)[0]
 
 
 async def collection_hash(store: DocumentStore, collection: str) -> str:

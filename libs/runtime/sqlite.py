@@ -135,7 +135,7 @@ def _why_not(path: Path, schema: Schema, error: Exception) -> str:
             return f"{path} is not an SQLite database: move it away, or choose another file"
         case apsw.CorruptError():
             return f"{path} is damaged ({one_line(error)}): move it away and restore a backup"
-        case apsw.CantOpenError() if not path.exists() and path.parent.is_dir() and os.access(path.parent, os.W_OK):
+        case apsw.CantOpenError() if not path.exists() and _could_be_made(path.parent):
             return f"{path} does not exist: start the program that writes the {schema.what} first"
         case apsw.CantOpenError() | apsw.ReadOnlyError() | apsw.PermissionsError() | OSError():
             return f"{path} cannot be opened for the {schema.what} ({one_line(error)}): check the folder and its owner"
@@ -145,6 +145,11 @@ def _why_not(path: Path, schema: Schema, error: Exception) -> str:
             return f"{path} is locked by another program: stop it"
         case _:
             return f"{path} cannot be opened ({one_line(error)}): check the disk, or restore a backup"
+
+
+def _could_be_made(folder: Path) -> bool:
+    """A folder that is not there is made with the file; one that is there must let us."""
+    return not folder.exists() or (folder.is_dir() and os.access(folder, os.W_OK))
 
 
 def one_line(error: BaseException) -> str:

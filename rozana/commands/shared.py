@@ -18,15 +18,19 @@ if TYPE_CHECKING:
     from rozana.client import Client
 
 
-def known_state(state: str) -> str:
+def known_state(state: str | None) -> str | None:
     """The callback of options that name a state. Raises typer.BadParameter."""
-    if state not in state_codes():
+    if state is not None and state not in state_codes():
         raise typer.BadParameter(f"not a state; allowed is one of {' '.join(state_codes())}")
     return state
 
 
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")]
 StateOption = Annotated[str, typer.Option(callback=known_state, help="A state by its code, such as in-mp.")]
+OneState = Annotated[
+    str | None,
+    typer.Option("--state", callback=known_state, help="One state by its code, such as in-mp; without it, all."),
+]
 StateArgument = Annotated[str, typer.Argument(callback=known_state, help="A state by its code, such as in-mp.")]
 
 

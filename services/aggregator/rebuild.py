@@ -3,20 +3,22 @@
 Readers see the old collection until the pointer moves, so never a half-built one (design.md, section 5).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from libs.events.streams import stream_name
+from libs.events.streams import state_of, stream_name
 from libs.runtime.consumer import replay
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.errors import StartRefused
 from libs.runtime.log import EventLog
-from libs.runtime.projection import Projection, collection_hash
+from libs.runtime.projection import Projection, collection_hash, state_of_document
 from libs.runtime.projector import Projector, collection_name, live, point_to, snapshots_of
-from libs.runtime.store import DocumentStore
+from libs.runtime.store import Document, DocumentStore
 from libs.runtime.telemetry import Metrics
 from services.aggregator.projector import AT_ONCE
+
+COPIED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ async def rebuild(
     store: DocumentStore,
     states: Sequence[str],
     *,
+    only: Collection[str] | None = None,
     dead_letters: DeadLetters,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Rebuilt:
@@ -48,20 +51,26 @@ async def rebuild(
     The live one is first folded to the same end, as at any start: it may have stopped short of it. Nothing is written
     to the log but dead letters that are not there yet. `progress` hears how many records of how many are done.
 
+    With `only`, these states alone are replayed; what was made of the others is taken over as it is. (Where there is
+    no live collection of this version to take it from, all are replayed.)
+
     Raises what a reader raises (LogMismatch, ReadStopped, Unavailable); the live collection then stays as it is.
     """
     pointer = await live(store, projection)
-    streams = [stream_name(projection.kind, state) for state in states]
+    old = pointer.collection if pointer is not None and pointer.version == projection.version else None
+    streams = [stream_name(projection.kind, state) for state in states if old is None or only is None or state in only]
     ends = {stream: await log.end(stream) for stream in streams}
 
     live_hash = None
-    if pointer is not None and pointer.version == projection.version:
-        await _fold(projection, log, store, pointer.collection, ends, dead_letters)
-        live_hash = await collection_hash(store, pointer.collection)
+    if old is not None:
+        await _fold(projection, log, store, old, ends, dead_letters)
+        live_hash = await collection_hash(store, old)
 
     generation = pointer.generation + 1 if pointer else 0
     collection = collection_name(projection, generation)
     await _drop(store, collection)  # of a rebuild that was broken off
+    if old is not None and only is not None:
+        await _take_over(store, old, collection, without=only)
     total, done = sum(ends.values()), 0
 
     def count(records: int) -> None:
@@ -100,6 +109,22 @@ async def _fold(
         max_records=AT_ONCE,
     )
     await projector.keep()
+
+
+async def _take_over(store: DocumentStore, old: str, new: str, *, without: Collection[str]) -> None:
+    """Copy the documents of all states but these, then their snapshots: as a fold writes them."""
+
+    def theirs(document: Document) -> bool:
+        return state_of_document(document) not in without
+
+    def of_their_stream(snapshot: Document) -> bool:
+        return state_of(snapshot.id.partition("/")[0]) not in without
+
+    for source, target, wanted in ((old, new, theirs), (snapshots_of(old), snapshots_of(new), of_their_stream)):
+        ids = await store.ids(source)
+        for start in range(0, len(ids), COPIED_AT_ONCE):
+            found = await store.get_many(source, ids[start : start + COPIED_AT_ONCE])
+            await store.put(target, [each for each in found.values() if wanted(each)])
 
 
 async def _drop(store: DocumentStore, collection: str) -> None:

@@ -1,5 +1,6 @@
 """Made anew from the log: the same hash, nothing raised, nothing half-built to be seen."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from libs.events.envelope import Event
 from libs.events.streams import STREAMS
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.errors import LogMismatch, StartRefused, Unavailable
-from libs.runtime.projection import Projection, collection_hash
+from libs.runtime.projection import Projection, collection_hash, state_of_document
 from libs.runtime.projector import POINTERS, collection_name, live_collection, snapshots_of
 from libs.runtime.store import Document
 from libs.runtime.telemetry import get_logger
@@ -176,3 +178,80 @@ async def test_another_log_is_not_rebuilt_over(stopped: World, tmp_path_factory:
             await rebuilt(other, STATE_DAYS, store=stopped.store)
     assert await live_collection(stopped.store, STATE_DAYS) == collection_name(STATE_DAYS, 0)
     assert await stopped.log.end(STREAM) == len(BEGINNING) + len(MORE)
+
+
+@each_projection
+async def test_one_state_alone_leaves_the_others_as_they_are(stopped: World, projection: Projection[Any]) -> None:
+    await stopped.write(*(_elsewhere(each) for each in BEGINNING), stream=RAJASTHAN)
+    async with stopped.running():
+        await stopped.folded()
+        await stopped.folded(RAJASTHAN)
+    before = await ends(stopped)
+    # Something that a replay would put right: it tells whether Rajasthan was folded anew.
+    theirs = next(each for each in await _of_state(stopped, projection, "in-rj"))
+    odd = Document(theirs.id, theirs.version + 1, {**theirs.body, "event_time": "odd"})
+    await stopped.store.put(await live_collection(stopped.store, projection), [odd])
+
+    old, snapshots = await _of_state(stopped, projection, "in-rj"), await _snapshots(stopped, projection, "in-rj")
+    done = await rebuilt(stopped, projection, only=["in-mp"])
+    assert (done.hash, done.events) == (done.live_hash, before[STREAM])
+    assert await _of_state(stopped, projection, "in-rj") == old
+    assert odd in old
+    assert await _snapshots(stopped, projection, "in-rj") == snapshots
+    assert await ends(stopped) == before
+
+    async with stopped.running():  # and it goes on from there
+        await stopped.told(_elsewhere(filed("bhind", ON, f"{ON}T20:30")), stream=RAJASTHAN)
+    assert len(await _of_state(stopped, projection, "in-rj")) >= len(old)
+
+
+@each_projection
+async def test_one_state_alone_is_replayed_right(stopped: World, projection: Projection[Any]) -> None:
+    async with stopped.running():
+        await stopped.folded()
+    ours = (await _of_state(stopped, projection, "in-mp"))[-1]
+    await stopped.store.put(
+        await live_collection(stopped.store, projection),
+        [Document(ours.id, ours.version + 1, {**ours.body, "event_time": "odd"})],
+    )
+    done = await rebuilt(stopped, projection, only=["in-mp"])
+    assert done.hash != done.live_hash
+    assert ours in await _of_state(stopped, projection, "in-mp")
+
+
+async def test_where_there_is_nothing_to_take_over_all_states_are_replayed(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        await made.write(*BEGINNING)
+        await made.write(policy(), stream=RAJASTHAN)
+        done = await rebuilt(made, STATE_DAYS, only=["in-mp"])
+        assert (done.live_hash, done.events) == (None, len(BEGINNING) + 1)
+
+
+async def test_every_document_tells_whose_it_is(stopped: World) -> None:
+    await stopped.write(*(_elsewhere(each) for each in BEGINNING), stream=RAJASTHAN)
+    async with stopped.running():
+        await stopped.folded()
+        await stopped.folded(RAJASTHAN)
+    for projection in PROJECTIONS:
+        collection = await live_collection(stopped.store, projection)
+        found = await stopped.store.get_many(collection, await stopped.store.ids(collection))
+        assert {state_of_document(each) for each in found.values()} == set(STATES)
+
+
+def _elsewhere(event: Event) -> Event:
+    """The same, said of Rajasthan."""
+    data = event.data.model_dump(mode="json", by_alias=True)
+    moved = json.loads(json.dumps(data).replace("in-mp", "in-rj"))
+    return replace(event, data=type(event.data).model_validate_json(json.dumps(moved)))
+
+
+async def _of_state(made: World, projection: Projection[Any], state: str) -> list[Document]:
+    collection = await live_collection(made.store, projection)
+    found = await made.store.get_many(collection, await made.store.ids(collection))
+    return sorted((each for each in found.values() if state_of_document(each) == state), key=lambda each: each.id)
+
+
+async def _snapshots(made: World, projection: Projection[Any], state: str) -> list[Document]:
+    collection = snapshots_of(await live_collection(made.store, projection))
+    found = await made.store.get_many(collection, await made.store.ids(collection))
+    return sorted((each for each in found.values() if state in each.id), key=lambda each: each.id)

@@ -42,6 +42,7 @@ def test_one_service_alone_cannot_run_on_sqlite(service: str, command: Command) 
         (["tail", "in-zz"], "not a state; allowed is one of in-an"),
         (["roster", "import", "x.csv"], "--state"),
         (["rebuild", "boards"], "state_days, reports, districts, alerts, grievance_alerts"),
+        (["dead-letters", "show", "x"], "offset"),
         (["demo", "--days", "0"], "--days"),
     ],
 )
@@ -119,7 +120,10 @@ def test_there_is_nothing_to_rebuild_from_where_there_is_no_log(tmp_path: Path, 
 def test_help_names_every_command(command: Command) -> None:
     code, out, _ = command("--help")
     assert code == 0
-    assert all(name in out for name in ("up", "ingest", "aggregator", "notifier", "demo", "roster", "token", "tail"))
+    assert all(
+        name in out
+        for name in ("up", "ingest", "aggregator", "notifier", "demo", "roster", "token", "tail", "dead-letters")
+    )
 
 
 def test_help_says_what_is_not_there_yet(command: Command) -> None:
