@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import importlib.util
+import resource
 import signal
 import socket
 import sys
@@ -171,6 +172,7 @@ def _signals(stop: Callable[[], None]) -> Generator[None]:
 
 def run(main: Coroutine[object, object, None], logger: Logger) -> int:
     """Run a command to its end, on uvloop where there is one. Answers the exit code; a refusal is one line."""
+    _take_open_files()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(main)
@@ -185,6 +187,13 @@ def run(main: Coroutine[object, object, None], logger: Logger) -> int:
         logger.exception("the process ends", exc_info=error)
         return 1
     return 0
+
+
+def _take_open_files() -> None:
+    """As many as the hard limit allows: each connection is one, and the usual soft limit is 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # where it may not be raised so far, it stays as it is
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -1,6 +1,7 @@
 """A real process with a real server: how it starts, drains, and ends."""
 
 import asyncio
+import resource
 import signal
 import socket
 import sys
@@ -174,3 +175,16 @@ async def test_bytes_that_are_no_request_leave_nothing_in_the_log() -> None:
         assert answer.startswith(b"HTTP/1.1 400")
         process.terminate()
         assert (await ended(process))[0] == 0
+
+
+async def test_it_takes_as_many_open_files_as_it_may() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with served("runs") as (process, _):
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        async with served("runs") as (process, _):
+            assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
