@@ -1,6 +1,7 @@
 """The composition root: settings become adapters, adapters become services. Nobody else chooses adapters."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,10 +22,14 @@ from libs.runtime.settings import Settings
 from libs.runtime.store import DocumentStore
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Logger, Metrics
+from rozana.states import state_codes
 from services.aggregator.component import build as build_aggregator
 from services.ingest.component import build as build_ingest
+from services.notifier.channels.channel import Channel
 from services.notifier.channels.log import LogChannel
+from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.component import build as build_notifier
+from services.notifier.routes_file import read_routes
 
 SERVICES = ("ingest", "aggregator", "notifier")
 READY_SECONDS = 0.02
@@ -116,7 +121,7 @@ def assemble(
             health=health,
             metrics=metrics,
             logger=logger,
-            channels=[LogChannel(logger)],
+            channels=[LogChannel(logger), *_webhooks(settings)],
         ),
     }
     components = [builders[name]() for name in SERVICES if name in services]
@@ -131,6 +136,12 @@ def assemble(
         logger=logger,
     )
     return Assembled(app, [loop for component in components for loop in component.background], health)
+
+
+def _webhooks(settings: Settings) -> list[Channel]:
+    """What the routes file names; the environment holds its secrets. Raises StartRefused."""
+    endpoints = [] if settings.routes is None else read_routes(settings.routes, os.environ, state_codes())
+    return [WebhookChannel(endpoint) for endpoint in endpoints]
 
 
 async def up(settings: Settings, *, logger: Logger, announce: Callable[[str], None]) -> None:

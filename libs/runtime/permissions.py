@@ -16,6 +16,7 @@ _READERS = frozenset({"president", "pcc", "aicc"})
 _PRESIDENT = frozenset({"president"})
 _OFFICES = frozenset({"pcc", "aicc"})
 _AICC = frozenset({"aicc"})
+_DELIVERERS = frozenset({"operator", "pcc", "aicc"})
 
 PERMISSIONS: Mapping[str, frozenset[str]] = {
     # ingest
@@ -37,6 +38,8 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "GET /v1/alerts/{id}": _READERS,
     "POST /v1/alerts/{id}/acknowledge": _OFFICES,
     "POST /v1/alerts/{id}/snooze": _OFFICES,
+    "GET /v1/deliveries": _DELIVERERS,  # operators without content
+    "POST /v1/deliveries/retry": _DELIVERERS,
     # events
     "rozana.report.filed.v1": _PRESIDENT,
     "rozana.report.corrected.v1": _PRESIDENT,

@@ -130,6 +130,9 @@ class Settings(BaseModel):
     clock_speed: Annotated[float, BeforeValidator(_speed)] = Field(
         1.0, description="a factor above 0 and at most 100000, such as 600"
     )
+    routes: Annotated[Path, AfterValidator(_file)] | None = Field(
+        None, description="the path of a TOML file that names webhooks (docs/webhooks.md)"
+    )
     url: Annotated[str, AfterValidator(_url)] = Field("", description="http://host:port or https://host")
     token: Annotated[SecretStr, BeforeValidator(_token)] | None = Field(
         None, description="a bearer token such as `rozana token` prints"

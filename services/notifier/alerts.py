@@ -68,6 +68,12 @@ class Alert(BaseModel):
     evidence: tuple[str, ...]
     history: tuple[Happened, ...]
 
+    @property
+    def put_off_until(self) -> datetime | None:
+        """By the last acknowledgement or snooze; None: for good, or nobody did either."""
+        said = [line for line in self.history if line.type in (AlertAcknowledged.NAME, AlertSnoozed.NAME)]
+        return said[-1].until if said else None
+
 
 class Ignored(BaseModel):
     """The snapshot: how many events had no place, such as a second resolution."""

@@ -1,14 +1,11 @@
-"""`/v1/alerts`: what is raised, and what people do about it."""
+"""`/v1/alerts`: what is raised, what people do about it, and who was told."""
 
 import asyncio
-import base64
-import binascii
-import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -20,22 +17,25 @@ from libs.runtime.clock import Clock
 from libs.runtime.errors import OutcomeUnknown
 from libs.runtime.http import Authenticated, require
 from libs.runtime.log import EventLog
-from libs.runtime.openapi import body_schema
 from libs.runtime.permissions import allowed
 from libs.runtime.principal import Principal, contains
-from libs.runtime.problems import FieldError, Problem
+from libs.runtime.problems import Problem
 from libs.runtime.store import Document
 from services.notifier.alerts import PROJECTIONS, Alert, Status
+from services.notifier.deliveries import Deliveries, Sent
 from services.notifier.handling import Acknowledge, Command, Snooze, handle
-from services.notifier.reading import AlertReader, Place, place
+from services.notifier.paging import BODY_BYTES, NOT_HERE, PAGE, cursor_of, read_cursor, reads, scope
+from services.notifier.reading import AlertReader, place
 from services.notifier.records import record_of
 
-PAGE = 100
-BODY_BYTES = 64 * 1024
 VISIBLE_SECONDS = 5.0
 """How long an answer waits until the alert shows what was done to it (real time)."""
-_PLACE = re.compile(r"[0-9T:.Z-]{20,32} [0-9a-f-]{36}")
-_NOT_HERE = "there is no such resource here"
+
+
+class Shown(Alert):
+    """An alert with what became of its messages, for those who may see that."""
+
+    deliveries: Annotated[Sequence[Sent] | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 class Alerts(BaseModel):
@@ -45,7 +45,9 @@ class Alerts(BaseModel):
     next: str | None
 
 
-def routes(log: EventLog, alerts: AlertReader, clock: Clock, states: Sequence[str]) -> APIRouter:
+def routes(
+    log: EventLog, alerts: AlertReader, deliveries: Deliveries, clock: Clock, states: Sequence[str]
+) -> APIRouter:
     """The routes over the alerts of these states."""
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
@@ -59,31 +61,37 @@ def routes(log: EventLog, alerts: AlertReader, clock: Clock, states: Sequence[st
     ) -> JSONResponse:
         """The alerts of one's own scope, the newest first, resolved ones included; a hundred a page."""
         require(principal, "GET /v1/alerts")
-        where = _scope(principal, state, states)
+        where = scope(principal, state, states)
         where |= {name: value for name, value in (("status", status), ("rule", rule)) if value is not None}
-        after = None if cursor is None else _read_cursor(cursor)
+        after = None if cursor is None else read_cursor(cursor)
         found = await alerts.page(_kinds(principal), where, after=after, limit=PAGE + 1)
-        following = _cursor(place(found[PAGE - 1])) if len(found) > PAGE else None
+        following = cursor_of(place(found[PAGE - 1])) if len(found) > PAGE else None
         return JSONResponse({"items": [document.body for document in found[:PAGE]], "next": following})
 
-    @router.get("/{id}", response_model=Alert)
+    @router.get("/{id}", response_model=Shown)
     async def show_alert(principal: Authenticated, id: str) -> JSONResponse:  # noqa: A002 (the route's word)
-        """One alert, with all that happened to it."""
+        """One alert, with all that happened to it; the offices also see who was told."""
         require(principal, "GET /v1/alerts/{id}")
         _, document = await _find(principal, id)
-        return JSONResponse(document.body)
+        return await _show(principal, document)
 
-    @router.post("/{id}/acknowledge", response_model=Alert, openapi_extra=_reads(Acknowledge))
+    @router.post("/{id}/acknowledge", response_model=Shown, openapi_extra=reads(Acknowledge))
     async def acknowledge(request: Request, principal: Authenticated, id: str) -> JSONResponse:  # noqa: A002
         """Say that one has seen it and takes care of it."""
         require(principal, "POST /v1/alerts/{id}/acknowledge")
         return await _do(request, principal, id, Acknowledge)
 
-    @router.post("/{id}/snooze", response_model=Alert, openapi_extra=_reads(Snooze))
+    @router.post("/{id}/snooze", response_model=Shown, openapi_extra=reads(Snooze))
     async def snooze(request: Request, principal: Authenticated, id: str) -> JSONResponse:  # noqa: A002
         """Put it off."""
         require(principal, "POST /v1/alerts/{id}/snooze")
         return await _do(request, principal, id, Snooze)
+
+    async def _show(principal: Principal, document: Document) -> JSONResponse:
+        if not allowed(principal, "GET /v1/deliveries"):
+            return JSONResponse(document.body)
+        sent = await deliveries.of(Alert.model_validate(document.body))
+        return JSONResponse({**document.body, "deliveries": [each.model_dump(mode="json") for each in sent]})
 
     async def _find(principal: Principal, alert_id: str) -> tuple[Kind, Document]:
         """The alert, unless it is none that this principal may know of."""
@@ -91,7 +99,7 @@ def routes(log: EventLog, alerts: AlertReader, clock: Clock, states: Sequence[st
             document = await alerts.get(kind, alert_id.lower())
             if document is not None and contains(principal.scope, str(document.body["subject"])):
                 return kind, document
-        raise Problem(404, _NOT_HERE)
+        raise Problem(404, NOT_HERE)
 
     async def _do(request: Request, principal: Principal, alert_id: str, model: type[Command]) -> JSONResponse:
         kind, document = await _find(principal, alert_id)
@@ -109,7 +117,7 @@ def routes(log: EventLog, alerts: AlertReader, clock: Clock, states: Sequence[st
         _, after = await _find(principal, alert_id)
         if all(each.id != event.id for each in Alert.model_validate(after.body).history):
             raise Problem(409, "the alert was resolved in the meantime")
-        return JSONResponse(after.body)
+        return await _show(principal, after)
 
     return router
 
@@ -117,34 +125,3 @@ def routes(log: EventLog, alerts: AlertReader, clock: Clock, states: Sequence[st
 def _kinds(principal: Principal) -> list[Kind]:
     """The kinds of stream whose alerts the principal may know of."""
     return [kind for kind in PROJECTIONS if allowed(principal, f"stream:{kind}")]
-
-
-def _scope(principal: Principal, state: str | None, states: Sequence[str]) -> dict[str, str]:
-    """What to ask for, so that nothing outside the scope is found. Raises Problem 404 for a state outside it."""
-    scope = principal.scope
-    if state is not None and (state not in states or not (contains(scope, state) or contains(state, scope))):
-        raise Problem(404, _NOT_HERE)
-    where = {} if state is None else {"state": state}
-    if "." in scope:
-        return where | {"subject": scope}
-    return where if scope == "in" else where | {"state": scope}
-
-
-def _cursor(at: Place) -> str:
-    return base64.urlsafe_b64encode(" ".join(at).encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> Place:
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError):
-        text = ""
-    if not _PLACE.fullmatch(text):
-        raise Problem(422, "a parameter is not valid", [FieldError("/cursor", "is not a cursor of this list")])
-    raised_at, alert_id = text.split(" ")
-    return raised_at, alert_id
-
-
-def _reads(model: type[BaseModel]) -> dict[str, Any]:
-    """The body that the route reads by itself, for the OpenAPI document."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": body_schema(model)}}}}

@@ -1,9 +1,11 @@
 """The notifier, put together: what watches, what keeps the time, what delivers, and what answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Never
+
+from fastapi import APIRouter
 
 from libs.events.streams import Kind, stream_name
 from libs.runtime.clock import Clock
@@ -21,9 +23,12 @@ from services.notifier.alerts import PROJECTIONS
 from services.notifier.api import routes
 from services.notifier.channels.channel import Channel
 from services.notifier.channels.log import LogChannel
+from services.notifier.deliveries import Deliveries
+from services.notifier.deliveries_api import delivery_routes
 from services.notifier.delivery import Courier, real_now
 from services.notifier.outbox import OUTBOX, filling
 from services.notifier.reading import AlertReader
+from services.notifier.routing import Route
 from services.notifier.timekeeper import Timekeeper
 from services.notifier.watcher import Watcher
 
@@ -45,10 +50,12 @@ def build(
 
     `keep_time=False` leaves the clock of the streams to somebody else; `real_now` is what leases go by."""
     channels = [LogChannel(logger)] if channels is None else channels
+    routes_of = {channel.name: channel.route for channel in channels}
     dead_letters = DeadLetters(log, clock, metrics, logger)
     folded, filled = ({kind: _positions(kind, states) for kind in PROJECTIONS} for _ in range(2))
     watcher = Watcher(log, clock, states, metrics=metrics, logger=logger)
     alerts = AlertReader(log, store, folded)
+    deliveries = Deliveries(store, clock, list(routes_of))
     courier = Courier(store, clock, alerts, channels, metrics=metrics, logger=logger, now=real_now)
 
     async def project(kind: Kind) -> Never:
@@ -57,7 +64,7 @@ def build(
         await consume(projection.name, log, folded[kind], sink, metrics=metrics, dead_letters=dead_letters)
 
     async def fill(kind: Kind) -> Never:
-        sink = _Filling(kind, store, [channel.name for channel in channels], courier)
+        sink = _Filling(kind, store, routes_of, courier)
         await consume(f"{OUTBOX}_{kind}", log, filled[kind], sink, metrics=metrics, dead_letters=dead_letters)
 
     background: list[Background] = [watcher.run]
@@ -66,23 +73,25 @@ def build(
         health.register(f"notifier {PROJECTIONS[kind].name}", partial(folded[kind].lag, log))
         health.register(f"notifier {OUTBOX} of {kind}", partial(filled[kind].lag, log))
     health.register("notifier watcher", partial(watcher.positions.lag, log))
-    background.append(courier.run)
+    background += [partial(courier.work, name) for name in (*routes_of, None)]
     if keep_time:
         timekeeper = Timekeeper(log, clock, watcher)
         background += [partial(timekeeper.keep, state) for state in states]
-    return Component("notifier", routes(log, alerts, clock, states), background)
+    answering = routes(log, alerts, deliveries, clock, states), delivery_routes(deliveries, states, wake=courier.wake)
+    router = APIRouter(routes=[route for each in answering for route in each.routes])
+    return Component("notifier", router, background)
 
 
 class _Filling(Projector[Body]):
     """Fills the outbox, and tells the courier."""
 
-    def __init__(self, kind: Kind, store: DocumentStore, channels: Sequence[str], courier: Courier) -> None:
-        super().__init__(filling(kind, channels), store, OUTBOX)
+    def __init__(self, kind: Kind, store: DocumentStore, routes_of: Mapping[str, Route], courier: Courier) -> None:
+        super().__init__(filling(kind, routes_of), store, OUTBOX)
         self._courier = courier
 
     async def fold(self, batch: Batch) -> None:
         await super().fold(batch)
-        self._courier.woken.set()
+        self._courier.wake()
 
 
 def _positions(kind: Kind, states: Sequence[str]) -> Positions:

@@ -11,7 +11,7 @@ from libs.events.envelope import Event
 from libs.runtime.log import NewRecord, Record
 from libs.runtime.principal import ROLES
 from services.notifier import api
-from services.notifier.api import BODY_BYTES, PAGE
+from services.notifier.paging import BODY_BYTES, PAGE
 from services.notifier.records import record_of
 from tests.duty.events import added, appointed, clock_reached, code, filed, named, policy, tenure
 from tests.notifier.office import Office, office
@@ -43,6 +43,11 @@ def ids(alerts: Iterable[dict[str, object]]) -> set[object]:
     return {alert["alert_id"] for alert in alerts}
 
 
+def told(alert: dict[str, object]) -> dict[str, object]:
+    """Without its deliveries, which go on in the meantime."""
+    return {name: value for name, value in alert.items() if name != "deliveries"}
+
+
 async def ready(place: Office) -> None:
     await place.shows(DUTY + 1)
     await place.shows(4, "status=resolved")
@@ -66,7 +71,8 @@ async def test_an_alert_as_it_is_shown(tmp_path: Path) -> None:
         assert (alert["raised_at"], alert["resolved_at"]) == ("2026-11-23T18:30:00Z", "2026-11-23T19:10:00Z")
         assert [line["type"] for line in alert["history"]] == ["alert.raised", "alert.resolved"]
         assert alert["evidence"] == [EVENING[-2].id, EVENING[-1].id]
-        assert (await place.ask(f"/v1/alerts/{missed('harda').upper()}")).json() == alert
+        again = (await place.ask(f"/v1/alerts/{missed('harda').upper()}")).json()
+        assert told(again) == told(alert)
 
 
 async def test_the_list_by_state_status_and_rule(tmp_path: Path) -> None:
@@ -177,7 +183,7 @@ async def test_acknowledge_and_snooze(tmp_path: Path) -> None:
         assert answer.json()["status"] == "acknowledged"
         assert answer.json()["history"][-1]["note"] == "फ़ोन किया"
         assert answer.json()["history"][-1]["by"].startswith("pcc:")
-        assert (await place.ask(path)).json() == answer.json()
+        assert told((await place.ask(path)).json()) == told(answer.json())
         said = (await read(place.log, ALERTS))[-1].event
         assert isinstance(said.data, AlertAcknowledged)
         assert said.actor == said.data.by

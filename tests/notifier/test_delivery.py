@@ -13,19 +13,19 @@ from libs.events.alerts import Rule
 from libs.events.envelope import Event
 from libs.events.streams import Kind, stream_name
 from libs.runtime.consumer import replay
-from libs.runtime.errors import Unavailable
 from libs.runtime.positions import Positions
 from libs.runtime.projector import Projector, collection_name
 from libs.runtime.store import Document, DocumentStore
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import get_logger
 from services.notifier.alerts import PROJECTIONS
-from services.notifier.channels.channel import Channel, Message, Undeliverable
+from services.notifier.channels.channel import Channel, Message, NotNow, Undeliverable
 from services.notifier.channels.log import LogChannel
 from services.notifier.delivery import FIRST_PAUSE, LEASE, LONGEST_PAUSE, MOST_ATTEMPTS, Courier, pause
 from services.notifier.outbox import OUTBOX, Delivery, filling
 from services.notifier.reading import AlertReader
 from services.notifier.records import record_of
+from services.notifier.routing import EVERYTHING, Route
 from services.notifier.rules.grievance_raised import GRIEVANCE_RAISED
 from services.notifier.rules.missed_report import MISSED_REPORT
 from tests.duty.events import STATE, added, appointed, clock_reached, code, filed, instant, policy
@@ -48,8 +48,16 @@ class Killed(BaseException):
 class Wire:
     """A channel that keeps what it was given, and fails as told: one error for each attempt, None where it works."""
 
-    def __init__(self, name: str = "wire", *, fails: Iterable[BaseException | None] = (), only: str = "") -> None:
+    def __init__(
+        self,
+        name: str = "wire",
+        *,
+        fails: Iterable[BaseException | None] = (),
+        only: str = "",
+        route: Route = EVERYTHING,
+    ) -> None:
         self.name = name
+        self.route = route
         self.sent: list[Message] = []
         self._fails = list(fails)
         self._only = only
@@ -103,7 +111,7 @@ class PostOffice:
             ends = {stream: await self.state.log.end(stream)}
             projection = PROJECTIONS[kind]
             alerts = Projector(projection, self.store, collection_name(projection, 0))
-            outbox = Projector(filling(kind, [each.name for each in self.channels]), self.store, OUTBOX)
+            outbox = Projector(filling(kind, {each.name: each.route for each in self.channels}), self.store, OUTBOX)
             for sink in (alerts, outbox):
                 await replay("test", self.state.log, ends, sink, metrics=self.state.metrics)
             positions.move(stream, ends[stream])
@@ -118,6 +126,12 @@ class PostOffice:
             logger=get_logger("notifier"),
             now=lambda: self.now,
         )
+
+    async def sweep(self, store: DocumentStore | None = None, channels: Sequence[Channel] | None = None) -> None:
+        """Every worker of one courier, once."""
+        courier = self.courier(store, channels)
+        names = [channel.name for channel in channels or self.channels]
+        await asyncio.gather(*(courier.sweep(name) for name in (*names, None)))
 
     async def outbox(self) -> dict[str, Delivery]:
         documents = await self.store.get_many(OUTBOX, await self.store.ids(OUTBOX))
@@ -154,7 +168,7 @@ async def test_each_raised_alert_goes_out_once_on_each_channel(tmp_path: Path) -
     one, other = Wire(), Wire("other")
     async with post_office(tmp_path, one, other) as office:
         for _ in range(2):
-            await office.courier().sweep()
+            await office.sweep()
             await office.fold()
         raised = [each.event for each in await read(office.state.log, ALERTS)]
         assert sorted(each.key for each in one.sent) == sorted(f"{event.id}/wire" for event in raised)
@@ -174,12 +188,12 @@ async def test_each_raised_alert_goes_out_once_on_each_channel(tmp_path: Path) -
 async def test_a_raise_that_replicas_wrote_twice_goes_out_once(tmp_path: Path) -> None:
     wire = Wire()
     async with post_office(tmp_path, wire) as office:
-        await office.courier().sweep()
+        await office.sweep()
         repeated = await office.state.log.read(ALERTS, 0)
         await office.state.log.append(ALERTS, [record_of(each.event) for each in await read(office.state.log, ALERTS)])
         assert len(await office.state.log.read(ALERTS, 0)) == 2 * len(repeated)
         await office.fold()
-        await office.courier().sweep()
+        await office.sweep()
         assert len(wire.sent) == 2
 
 
@@ -191,13 +205,13 @@ async def test_killed_around_a_write_it_goes_out_with_the_same_key(
     async with post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office:
         frail: DocumentStore = FrailStore(office.store, write_number, after=after)  # type: ignore[assignment]
         with pytest.raises(Killed):
-            await office.courier(frail).sweep()
+            await office.sweep(frail)
         await office.fold()
-        await office.courier().sweep()
+        await office.sweep()
         claimed = (write_number, after) in {(0, True), (1, False)}
         assert await office.statuses() == ["claimed" if claimed else "sent"]  # leased to the dead: nobody else may
         office.now += LEASE
-        await office.courier().sweep()
+        await office.sweep()
         assert await office.statuses() == ["sent"]
         assert len({each.key for each in wire.sent}) == 1
         assert len(wire.sent) == (2 if (write_number, after) == (1, False) else 1)
@@ -208,11 +222,11 @@ async def test_killed_while_sending_it_goes_out_with_the_same_key(tmp_path: Path
     wire = Wire(fails=[Killed(when)])
     async with post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office:
         with pytest.raises(Killed):
-            await office.courier().sweep()
-        await office.courier().sweep()
+            await office.sweep()
+        await office.sweep()
         assert await office.statuses() == ["claimed"]
         office.now += LEASE
-        await office.courier().sweep()
+        await office.sweep()
         assert await office.statuses() == ["sent"]
         assert [each.outcome for delivery in (await office.outbox()).values() for each in delivery.attempts] == [
             None,
@@ -224,25 +238,25 @@ async def test_killed_while_sending_it_goes_out_with_the_same_key(tmp_path: Path
 async def test_of_two_couriers_one_claims(tmp_path: Path) -> None:
     wire = Wire()
     async with post_office(tmp_path, wire) as office:
-        await asyncio.gather(*(office.courier().sweep() for _ in range(4)))
+        await asyncio.gather(*(office.sweep() for _ in range(4)))
         assert len(wire.sent) == 2
 
 
 async def test_what_fails_is_tried_again_later_and_holds_nobody_up(tmp_path: Path) -> None:
     """A channel that breaks on one message, in whatever way, still takes the others."""
-    wire = Wire(fails=[Unavailable("down"), TimeoutError(), KeyError("a bug"), None], only="guna")
+    wire = Wire(fails=[NotNow("unreachable"), TimeoutError(), KeyError("a bug"), None], only="guna")
     async with post_office(tmp_path, wire) as office:
-        await office.courier().sweep()
+        await office.sweep()
         assert [each.subject for each in wire.sent] == [code("datia")]
-        await office.courier().sweep()
+        await office.sweep()
         assert office.counted("failed") == 1
         for attempts in (1, 2, 3):
             office.now += pause(attempts) - timedelta(microseconds=1)
-            await office.courier().sweep()
+            await office.sweep()
             assert await office.statuses() == ["due", "sent"]
             assert office.counted("failed") == attempts
             office.now += timedelta(microseconds=1)
-            await office.courier().sweep()
+            await office.sweep()
         assert await office.statuses() == ["sent", "sent"]
         assert office.counted("failed") == 3
         assert "a channel failed" in office.state.lines.getvalue()
@@ -255,10 +269,10 @@ def test_pauses_double_up_to_a_bound() -> None:
 
 
 async def test_what_goes_on_failing_is_parked(tmp_path: Path) -> None:
-    wire = Wire(fails=[Unavailable("down")] * 100, only="guna")
+    wire = Wire(fails=[NotNow("unreachable")] * 100, only="guna")
     async with post_office(tmp_path, wire) as office:
         for _ in range(MOST_ATTEMPTS + 3):
-            await office.courier().sweep()
+            await office.sweep()
             office.now += LONGEST_PAUSE
         assert await office.statuses() == ["parked", "sent"]
         assert office.counted("failed") == MOST_ATTEMPTS - 1
@@ -267,9 +281,9 @@ async def test_what_goes_on_failing_is_parked(tmp_path: Path) -> None:
 
 
 async def test_what_can_never_be_delivered_is_parked_at_once(tmp_path: Path) -> None:
-    wire = Wire(fails=[Undeliverable("no such number")], only="guna")
+    wire = Wire(fails=[Undeliverable("gone")], only="guna")
     async with post_office(tmp_path, wire) as office:
-        await office.courier().sweep()
+        await office.sweep()
         assert await office.statuses() == ["parked", "sent"]
 
 
@@ -278,16 +292,16 @@ async def test_what_kills_each_time_is_parked(tmp_path: Path) -> None:
     async with post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office:
         for _ in range(MOST_ATTEMPTS):
             with pytest.raises(Killed):
-                await office.courier().sweep()
+                await office.sweep()
             office.now += LEASE
-        await office.courier().sweep()
+        await office.sweep()
         assert await office.statuses() == ["parked"]
 
 
 async def test_what_is_resolved_already_is_not_sent(tmp_path: Path) -> None:
     wire = Wire()
     async with post_office(tmp_path, wire, events=[*EVENING, LATE]) as office:
-        await office.courier().sweep()
+        await office.sweep()
         assert [each.subject for each in wire.sent] == [code("datia")]
         assert await office.statuses() == ["dropped", "sent"]
         assert office.counted("dropped") == 1
@@ -302,7 +316,7 @@ async def test_it_reads_to_the_end_before_it_sends(tmp_path: Path) -> None:
         await write(state.log, LATE)
         async with state.notifier(keep_time=False):
             pass
-        sweeping = asyncio.ensure_future(office.courier().sweep())
+        sweeping = asyncio.ensure_future(office.sweep())
         await asyncio.wait([sweeping], timeout=0.1)
         assert wire.sent == []
         await office.fold()
@@ -312,21 +326,41 @@ async def test_it_reads_to_the_end_before_it_sends(tmp_path: Path) -> None:
 
 async def test_what_is_older_than_a_day_by_the_systems_clock_is_not_sent(tmp_path: Path) -> None:
     wire = Wire()
-    events = [*EVENING, grievance("one", "guna", "2026-11-24")]
-    async with post_office(tmp_path, wire, events=events) as office:
+    async with post_office(tmp_path, wire) as office:
         office.state.clock.advance_to(instant("2026-11-25T00:00:01"))
-        await office.courier().sweep()
+        await office.sweep()
         assert office.counted("expired") == 2
-        # A grievance knows its day only: a whole day from its end.
-        assert [each.rule for each in wire.sent] == [Rule.GRIEVANCE_RAISED]
-        assert await office.statuses() == ["expired", "expired", "sent"]
+        assert wire.sent == []
+        assert await office.statuses() == ["expired", "expired"]
+
+
+async def test_grievances_leave_when_their_day_is_over_and_within_a_day_of_it(tmp_path: Path) -> None:
+    """Neither the hour of a delivery nor the order tells when somebody complained."""
+    wire = Wire()
+    events = [*EVENING, *(grievance(f"number {n}", "guna", "2026-11-24") for n in range(5))]
+    async with post_office(tmp_path, wire, events=events) as office:
+        opens = datetime(2026, 11, 25, 1, tzinfo=UTC)
+        office.state.clock.advance_to(opens - timedelta(microseconds=1))
+        await office.sweep()
+        assert all(each.rule is not Rule.GRIEVANCE_RAISED for each in wire.sent)
+        assert office.counted("postponed") == 0  # looked at, not claimed
+        office.state.clock.advance_to(opens)
+        await office.sweep()
+        sent = [each for each in wire.sent if each.rule is Rule.GRIEVANCE_RAISED]
+        assert [each.key for each in sent] == sorted(each.key for each in sent)
+        assert len(sent) == 5
+        assert {each.raised_at for each in sent} == {"2026-11-24T00:00:00Z"}
+    async with post_office(tmp_path / "late", wire, events=events) as office:
+        office.state.clock.advance_to(opens + timedelta(hours=24, microseconds=1))
+        await office.sweep()
+        assert await office.statuses() == ["expired"] * 7
 
 
 async def test_an_empty_store_sends_nothing_that_is_over_or_old(tmp_path: Path) -> None:
     wire = Wire()
     async with post_office(tmp_path, wire, events=[*EVENING, LATE]) as office:
         office.state.clock.advance_to(instant("2026-11-26T00:00"))
-        await office.courier().sweep()
+        await office.sweep()
         assert wire.sent == []
         assert await office.statuses() == ["expired", "expired"]
 
@@ -334,7 +368,7 @@ async def test_an_empty_store_sends_nothing_that_is_over_or_old(tmp_path: Path) 
 async def test_a_channel_that_is_gone_leaves_its_messages(tmp_path: Path) -> None:
     wire = Wire()
     async with post_office(tmp_path, wire) as office:
-        await office.courier(channels=[Wire("other")]).sweep()
+        await office.sweep(channels=[Wire("other")])
         assert await office.statuses() == ["due", "due"]
 
 
@@ -343,7 +377,7 @@ async def test_many_pages_go_out_in_one_sweep(tmp_path: Path) -> None:
     events = [policy(), *(each for name in names for each in (added(name), appointed(name))), EVENING[-1]]
     wire = Wire()
     async with post_office(tmp_path, wire, events=events) as office:
-        await office.courier().sweep()
+        await office.sweep()
         assert len({each.key for each in wire.sent}) == len(wire.sent) == 45
 
 
@@ -351,7 +385,10 @@ async def test_the_log_channel_tells_ids_and_no_names(tmp_path: Path) -> None:
     """Of a grievance not even the district: operators read logs, and a line has a time."""
     channel = LogChannel(get_logger("notifier"))
     async with post_office(tmp_path, channel, events=[*EVENING, grievance("one", "guna", "2026-11-24")]) as office:
-        await office.courier().sweep()
+        office.state.clock.advance_to(instant("2026-11-24T12:00"))
+        await office.sweep()
+        office.state.clock.advance_to(datetime(2026, 11, 25, 1, tzinfo=UTC))
+        await office.sweep()
         lines = [line for line in office.state.lines.getvalue().splitlines() if "alert delivered" in line]
         assert len(lines) == 3
         assert all("dropped" not in line for line in lines)

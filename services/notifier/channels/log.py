@@ -3,12 +3,14 @@
 from libs.events.alerts import Rule
 from libs.runtime.telemetry import Logger
 from services.notifier.channels.channel import Message
+from services.notifier.routing import EVERYTHING
 
 
 class LogChannel:
     """Writes what would have been sent to whom."""
 
     name = "log"
+    route = EVERYTHING
 
     def __init__(self, logger: Logger) -> None:
         self._logger = logger

@@ -1,0 +1,121 @@
+"""What became of an alert's messages, for those who look: with its alert, and as a list of its own.
+
+Operators see that a channel fails, and nothing of whom it is about; of grievances they see nothing at all.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from libs.events.alerts import Rule
+from libs.events.streams import STREAMS, Kind
+from libs.runtime.clock import Clock
+from libs.runtime.store import Document, DocumentStore
+from services.notifier.alerts import Alert
+from services.notifier.outbox import OUTBOX, Attempt, Delivery, Status
+from services.notifier.reading import Place, place
+from services.notifier.rules import RULES
+from services.notifier.watcher import TARGETS
+
+MOST_OF_ONE_ALERT = 1000
+"""Deliveries of one district and instant: all its levels, on all channels that there ever were."""
+
+
+def _absent(value: object) -> bool:
+    return value is None
+
+
+class Sent(BaseModel):
+    """One message on one channel. What it is about is absent where the alert stands beside it, and for operators."""
+
+    model_config = ConfigDict(frozen=True)
+
+    channel: str
+    status: Status
+    configured: bool
+    """Whether the channel is there; what waits for one that is not, waits until it is too old."""
+    attempts: tuple[Attempt, ...]
+    next_attempt: datetime | None
+    """None: there is none, or nobody may know the hour."""
+    rule: Annotated[Rule | None, Field(exclude_if=_absent)] = None
+    level: Annotated[int | None, Field(exclude_if=_absent)] = None
+    alert_id: Annotated[str | None, Field(exclude_if=_absent)] = None
+    state: Annotated[str | None, Field(exclude_if=_absent)] = None
+    subject: Annotated[str | None, Field(exclude_if=_absent)] = None
+    period: Annotated[str | None, Field(exclude_if=_absent)] = None
+
+
+class Retry(BaseModel):
+    """Try again what is parked on a channel."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    channel: Annotated[str, Field(min_length=1, max_length=40)]
+
+
+class Deliveries:
+    """The outbox, as people see it. `channels` are those that there are now."""
+
+    def __init__(self, store: DocumentStore, clock: Clock, channels: Sequence[str]) -> None:
+        self._store = store
+        self._clock = clock
+        self._channels = frozenset(channels)
+
+    async def of(self, alert: Alert) -> list[Sent]:
+        """The alert's messages, in order of channel."""
+        raised_at = alert.model_dump(mode="json", include={"raised_at"})["raised_at"]
+        where = {"subject": alert.subject, "raised_at": raised_at}
+        found = await self._store.find(OUTBOX, where, limit=MOST_OF_ONE_ALERT)
+        own = [document for document in found if document.body["alert_id"] == alert.alert_id]
+        return sorted(map(self._sent, own), key=lambda sent: sent.channel)
+
+    async def page(
+        self, kinds: Sequence[Kind], where: Mapping[str, str], *, after: Place | None, limit: int
+    ) -> Sequence[Document]:
+        """Up to `limit` documents behind `after`, the newest `raised_at` first, about alerts in streams of `kinds`."""
+        rules = [rule.name.value for rule in RULES if TARGETS[rule.kind] in kinds]
+        asked: dict[str, str | Sequence[str]] = {"rule": rules, **where}
+        if where.get("rule", rules[0]) not in rules:
+            return []
+        return await self._store.find(OUTBOX, asked, order_by="raised_at", descending=True, after=after, limit=limit)
+
+    async def retry(self, kinds: Sequence[Kind], where: Mapping[str, str], channel: str) -> int:
+        """Make what is parked on the channel due at once, and say how many that were. The courier still looks first."""
+        count, after = 0, None
+        while page := await self.page(kinds, {**where, "status": "parked"}, after=after, limit=100):
+            parked = [(document, Delivery.model_validate(document.body)) for document in page]
+            due = [
+                Document(document.id, document.version + 1, each.again().model_dump(mode="json"))
+                for document, each in parked
+                if each.channel == channel
+            ]
+            count += sum(await self._store.put(OUTBOX, due)) if due else 0
+            after = place(page[-1])
+        return count
+
+    def shown(self, document: Document, *, content: bool) -> dict[str, Any]:
+        """One item of a list; without `content`, nothing that leads to a district."""
+        delivery = Delivery.model_validate(document.body)
+        about: dict[str, object] = {"rule": delivery.rule}
+        if content:
+            about |= delivery.model_dump(include={"level", "alert_id", "state", "subject", "period"})
+        return self._sent(document).model_copy(update=about).model_dump(mode="json")
+
+    def _sent(self, document: Document) -> Sent:
+        delivery = Delivery.model_validate(document.body)
+        configured = delivery.channel in self._channels
+        return Sent(
+            channel=delivery.channel,
+            status=delivery.status,
+            configured=configured,
+            attempts=delivery.attempts,
+            next_attempt=self._next(delivery) if configured else None,
+        )
+
+    def _next(self, delivery: Delivery) -> datetime | None:
+        """The end of what holds it back, by the system's clock; else the next attempt, in real time."""
+        if delivery.held_until is not None and self._clock.now() < delivery.held_until:
+            return delivery.held_until
+        return delivery.not_before if STREAMS[delivery.kind].keeps_hours else None
