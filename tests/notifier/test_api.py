@@ -304,6 +304,7 @@ async def test_a_page_that_is_just_full_is_the_last(tmp_path: Path) -> None:
 
 async def test_the_routes_are_described(tmp_path: Path) -> None:
     async with office(tmp_path) as place:
-        paths = (await place.ask("/openapi.json")).json()["paths"]
-        snooze = paths["/v1/alerts/{id}/snooze"]["post"]
-        assert snooze["requestBody"]["content"]["application/json"]["schema"]["required"] == ["until"]
+        document = (await place.ask("/openapi.json")).json()
+        body = document["paths"]["/v1/alerts/{id}/snooze"]["post"]["requestBody"]["content"]["application/json"]
+        assert body["schema"] == {"$ref": "#/components/schemas/Snooze-Input"}
+        assert document["components"]["schemas"]["Snooze-Input"]["required"] == ["until"]
