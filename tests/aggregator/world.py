@@ -126,11 +126,13 @@ class World:
         await self.write(*said, stream=stream)
         await self.folded(stream)
 
-    def token(self, role: str = "pcc", scope: str = "in-mp") -> str:
-        return issue_demo_token(self.keys, role, scope, named("tenure") if role == "president" else None)
+    def token(self, role: str = "pcc", scope: str = "in-mp", tenure_id: str | None = None) -> str:
+        return issue_demo_token(self.keys, role, scope, tenure_id or named("tenure") if role == "president" else None)
 
-    async def get(self, path: str, role: str = "pcc", scope: str = "in-mp") -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.token(role, scope)}"}
+    async def get(
+        self, path: str, role: str = "pcc", scope: str = "in-mp", tenure_id: str | None = None
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token(role, scope, tenure_id)}"}
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://aggregator") as client:
             return await client.get(path, headers=headers)
 

@@ -5,6 +5,7 @@ event, whenever they are received; `known_as` gives it another id, and makes it 
 """
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
 
@@ -201,12 +202,17 @@ def corrected(
     return event(data, received_at, known_as)
 
 
-def reviewed(district: str, report: str, *, at: str | datetime) -> Event:
-    return event(
-        ReportReviewed(state=STATE, district=code(district), report_id=report, verdict="returned"),
-        at,
-        f"review {report}",
-    )
+def reviewed(
+    district: str,
+    report: str,
+    *,
+    at: str | datetime,
+    verdict: Literal["approved", "returned"] = "returned",
+    comment: str = "",
+    known_as: str | None = None,
+) -> Event:
+    data = ReportReviewed(state=STATE, district=code(district), report_id=report, verdict=verdict, comment=comment)
+    return event(data, at, known_as or f"review {report}")
 
 
 def clock_reached(at: str | datetime, *, appended_at: str | datetime | None = None) -> Event:
