@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fastapi import FastAPI
 
@@ -79,6 +81,17 @@ async def opened_log(settings: Settings) -> AsyncIterator[EventLog]:
         yield log
     finally:
         await log.close()
+
+
+@asynccontextmanager
+async def temporary_store() -> AsyncIterator[DocumentStore]:
+    """An empty store that is gone afterwards."""
+    with TemporaryDirectory(prefix="rozana-") as folder:
+        store = open_store(Path(folder) / "store.db")
+        try:
+            yield store
+        finally:
+            await store.close()
 
 
 async def _clock(settings: Settings) -> Clock:

@@ -97,7 +97,7 @@ async def consume(
     """
     decoder = _Decoder(name, await log.identity(), metrics, dead_letters)
     for stream in positions.streams:
-        positions.move(stream, await _first_offset(log, stream, await sink.checkpoint(stream), decoder.log))
+        positions.move(stream, await position_after(log, stream, await sink.checkpoint(stream), decoder.log))
         _show(metrics, name, stream, positions[stream])
     async with log.reader({stream: positions[stream] for stream in positions.streams}) as reader:
         while True:
@@ -133,7 +133,7 @@ async def replay(
     """
     decoder = _Decoder(name, await log.identity(), metrics, dead_letters)
     for stream, end in ends.items():
-        position = await _first_offset(log, stream, await sink.checkpoint(stream), decoder.log)
+        position = await position_after(log, stream, await sink.checkpoint(stream), decoder.log)
         while position < end:
             records = await log.read(stream, position, max_records=min(max_records, end - position))
             if not records:
@@ -143,8 +143,8 @@ async def replay(
             progress(len(records))
 
 
-async def _first_offset(log: EventLog, stream: str, checkpoint: Checkpoint | None, identity: str) -> int:
-    """Behind the checkpoint, if the log is the one that the checkpoint was made of."""
+async def position_after(log: EventLog, stream: str, checkpoint: Checkpoint | None, identity: str) -> int:
+    """Behind the checkpoint, if the log is the one that the checkpoint was made of. Raises LogMismatch."""
     if checkpoint is None:
         return 0
     if checkpoint.log != identity:
