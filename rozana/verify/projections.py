@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from libs.events.streams import stream_name
-from libs.runtime.consumer import Checkpoint, position_after, replay
+from libs.runtime.consumer import Batch, Checkpoint, position_after, replay
 from libs.runtime.errors import LogMismatch, ReadStopped, StartRefused
 from libs.runtime.log import EventLog
 from libs.runtime.projection import Projection, state_of_document
@@ -55,6 +55,24 @@ async def check_projection(
     return check
 
 
+class _GoingOn:
+    """A sink that remembers where it is, so that each step of a replay goes on without a snapshot being written."""
+
+    def __init__(self, projector: Projector[Any]) -> None:
+        self._projector = projector
+        self._reached: dict[str, Checkpoint] = {}
+
+    async def checkpoint(self, stream: str) -> Checkpoint | None:
+        return self._reached.get(stream) or await self._projector.checkpoint(stream)
+
+    async def fold(self, batch: Batch) -> None:
+        await self._projector.fold(batch)
+        self._reached[batch.stream] = batch.checkpoint
+
+    async def rest(self) -> None:
+        """Nothing is put off: snapshots are kept when they are compared."""
+
+
 class _Comparison:
     def __init__(
         self,
@@ -72,6 +90,7 @@ class _Comparison:
         self._collection = collection
         self._replayed = projection.name
         self._projector = Projector(projection, fresh, self._replayed)
+        self._sink = _GoingOn(self._projector)
         self._check = check
         self._ends: dict[str, int] = {}
         """By state, the offset before which all is replayed."""
@@ -92,6 +111,7 @@ class _Comparison:
         at = Checkpoint(snapshot.version, str(snapshot.body["event_id"]), str(snapshot.body["log"]))
         await position_after(self._log, stream, at, await self._log.identity())
         await self._replay(state, snapshot.version + 1, progress)
+        await self._projector.keep()
         replayed = await self._fresh.get(snapshots_of(self._replayed), stream)
         self._look_at(stream, snapshot, replayed, snapshots_of(self._collection))
 
@@ -100,12 +120,11 @@ class _Comparison:
             self._projection.name,
             self._log,
             {stream_name(self._projection.kind, state): end},
-            self._projector,
+            self._sink,
             metrics=Metrics(),
             progress=progress,
             max_records=REPLAYED_AT_ONCE,
         )
-        await self._projector.keep()
         self._ends[state] = end
 
     async def _compare(self) -> Sequence[Document]:
