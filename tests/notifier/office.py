@@ -20,6 +20,7 @@ from libs.runtime.log_sqlite import open_log
 from libs.runtime.store import DocumentStore
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
+from services.notifier.channels.channel import Channel
 from services.notifier.component import build
 from tests.duty.events import instant, tenure
 from tests.notifier.world import running, until, write
@@ -38,7 +39,7 @@ class Office:
         configure_logging(self.lines)
         self._keys = demo_keys(folder)
 
-    def component(self, *, keep_time: bool = False) -> Component:
+    def component(self, *, keep_time: bool = False, channels: Sequence[Channel] | None = None) -> Component:
         return build(
             log=self.log,
             store=self.store,
@@ -47,6 +48,7 @@ class Office:
             health=self.health,
             metrics=self.metrics,
             logger=get_logger("notifier"),
+            channels=channels,
             keep_time=keep_time,
         )
 
@@ -127,6 +129,7 @@ async def office(
     events: Sequence[Event] = (),
     *,
     keep_time: bool = False,
+    channels: Sequence[Channel] | None = None,
     through: Callable[[EventLog], EventLog] = lambda log: log,
 ) -> AsyncIterator[Office]:
     """The notifier at work, after these events. `keep_time` starts its timekeeper too; it sees the log `through`."""
@@ -137,7 +140,7 @@ async def office(
         try:
             place = Office(folder, through(log), store, clock)
             await place.write(events)
-            component = place.component(keep_time=keep_time)
+            component = place.component(keep_time=keep_time, channels=channels)
             place.serve(component)
             async with running(*component.background):
                 yield place

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from itertools import product
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from libs.events.alerts import Rule
+from libs.events.alerts import AlertAcknowledged, AlertRaised, AlertSnoozed, Rule
 from libs.events.envelope import Event
 from libs.events.streams import Kind, stream_name
 from libs.runtime.consumer import replay
@@ -18,10 +20,11 @@ from libs.runtime.projector import Projector, collection_name
 from libs.runtime.store import Document, DocumentStore
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import get_logger
+from services.notifier import delivery
 from services.notifier.alerts import PROJECTIONS
 from services.notifier.channels.channel import Channel, Message, NotNow, Undeliverable
 from services.notifier.channels.log import LogChannel
-from services.notifier.delivery import FIRST_PAUSE, LEASE, LONGEST_PAUSE, MOST_ATTEMPTS, Courier, pause
+from services.notifier.delivery import FIRST_PAUSE, LEASE, LONGEST_PAUSE, MOST_ATTEMPTS, MOST_PAUSE, Courier, pause
 from services.notifier.outbox import OUTBOX, Delivery, filling
 from services.notifier.reading import AlertReader
 from services.notifier.records import record_of
@@ -30,7 +33,7 @@ from services.notifier.rules.grievance_raised import GRIEVANCE_RAISED
 from services.notifier.rules.missed_report import MISSED_REPORT
 from tests.duty.events import STATE, added, appointed, clock_reached, code, filed, instant, policy
 from tests.notifier.stories import grievance
-from tests.notifier.world import ALERTS, World, read, world, write
+from tests.notifier.world import ALERTS, World, read, running, until, world, write
 
 EVENING: list[Event] = [
     policy(),
@@ -133,6 +136,18 @@ class PostOffice:
         names = [channel.name for channel in channels or self.channels]
         await asyncio.gather(*(courier.sweep(name) for name in (*names, None)))
 
+    async def say(
+        self, said: type[AlertAcknowledged | AlertSnoozed], district: str, *, until: str | None, fold: bool = True
+    ) -> None:
+        """What the office does about the alert on a district's silence."""
+        alerts = [each.event.data for each in await read(self.state.log, ALERTS)]
+        alert = next(each for each in alerts if isinstance(each, AlertRaised) and each.district == code(district))
+        more = {"by": "pcc:office", "note": "", "until": None if until is None else instant(until)}
+        data = said.model_validate(dict(alert) | more)
+        await self.state.log.append(ALERTS, [record_of(Event(str(uuid4()), "urn:test", alert.at, data))])
+        if fold:
+            await self.fold()
+
     async def outbox(self) -> dict[str, Delivery]:
         documents = await self.store.get_many(OUTBOX, await self.store.ids(OUTBOX))
         return {key: Delivery.model_validate(document.body) for key, document in documents.items()}
@@ -228,10 +243,8 @@ async def test_killed_while_sending_it_goes_out_with_the_same_key(tmp_path: Path
         office.now += LEASE
         await office.sweep()
         assert await office.statuses() == ["sent"]
-        assert [each.outcome for delivery in (await office.outbox()).values() for each in delivery.attempts] == [
-            None,
-            "sent",
-        ]
+        [kept] = (await office.outbox()).values()
+        assert [(each.outcome, each.reason) for each in kept.attempts] == [(None, None), ("sent", None)]
         assert len({each.key for each in wire.sent}) == 1
 
 
@@ -259,6 +272,13 @@ async def test_what_fails_is_tried_again_later_and_holds_nobody_up(tmp_path: Pat
             await office.sweep()
         assert await office.statuses() == ["sent", "sent"]
         assert office.counted("failed") == 3
+        tried = next(each for each in (await office.outbox()).values() if each.subject == code("guna"))
+        assert [(each.outcome, each.reason) for each in tried.attempts] == [
+            ("failed", "unreachable"),
+            ("failed", "too-slow"),
+            ("failed", "channel-broke"),
+            ("sent", None),
+        ]
         assert "a channel failed" in office.state.lines.getvalue()
         assert "a bug" not in office.state.lines.getvalue()
 
@@ -296,6 +316,8 @@ async def test_what_kills_each_time_is_parked(tmp_path: Path) -> None:
             office.now += LEASE
         await office.sweep()
         assert await office.statuses() == ["parked"]
+        [kept] = (await office.outbox()).values()
+        assert (kept.attempts[-1].outcome, kept.attempts[-1].reason) == ("parked", "died")
 
 
 async def test_what_is_resolved_already_is_not_sent(tmp_path: Path) -> None:
@@ -365,11 +387,226 @@ async def test_an_empty_store_sends_nothing_that_is_over_or_old(tmp_path: Path) 
         assert await office.statuses() == ["expired", "expired"]
 
 
-async def test_a_channel_that_is_gone_leaves_its_messages(tmp_path: Path) -> None:
+async def test_a_channel_that_is_gone_leaves_its_messages_until_they_are_too_old(tmp_path: Path) -> None:
+    wire = Wire()
+    async with post_office(tmp_path, wire, events=[*EVENING, grievance("one", "guna", "2026-11-24")]) as office:
+        await office.sweep(channels=[Wire("other")])
+        assert await office.statuses() == ["due"] * 3
+        office.state.clock.advance_to(instant("2026-11-25T00:00:01"))
+        await office.sweep(channels=[Wire("other")])
+        await office.sweep(channels=[Wire("other")])
+        assert await office.statuses() == ["due", "expired", "expired"]  # of the grievance the day counts
+        assert office.counted("expired") == 2
+        for kept in (await office.outbox()).values():
+            if kept.status == "expired":
+                assert [(each.outcome, each.reason) for each in kept.attempts] == [("expired", "channel-removed")]
+        office.state.clock.advance_to(datetime(2026, 11, 25, 1, tzinfo=UTC))
+        await office.sweep()
+        assert [each.rule for each in wire.sent] == [Rule.GRIEVANCE_RAISED]
+
+
+async def test_a_channel_that_comes_back_takes_up_what_waits(tmp_path: Path) -> None:
     wire = Wire()
     async with post_office(tmp_path, wire) as office:
         await office.sweep(channels=[Wire("other")])
-        assert await office.statuses() == ["due", "due"]
+        await office.sweep()
+        assert await office.statuses() == ["sent", "sent"]
+
+
+async def test_a_message_goes_where_its_route_leads(tmp_path: Path) -> None:
+    office_of_state = Wire("pcc", route=Route(frozenset({"pcc"})))
+    national = Wire("aicc", route=Route(frozenset({"aicc"})))
+    mixed = Wire("mixed", route=Route(frozenset({"pcc", "aicc"})))
+    elsewhere = Wire("cg", route=Route(frozenset({"pcc"}), scopes=("in-cg",)))
+    channels = (office_of_state, national, mixed, elsewhere)
+    async with post_office(tmp_path, *channels, events=[*EVENING, grievance("one", "guna", "2026-11-24")]) as office:
+        office.state.clock.advance_to(instant("2026-11-24T12:00"))
+        await office.sweep()
+        office.state.clock.advance_to(datetime(2026, 11, 25, 1, tzinfo=UTC))
+        await office.sweep()
+        assert [[each.rule.value for each in wire.sent] for wire in channels] == [
+            ["missed-report"] * 2,
+            ["grievance-raised"],
+            ["missed-report"] * 2,
+            [],
+        ]
+        assert len(await office.outbox()) == 5
+
+
+async def test_a_channel_that_hangs_holds_up_none_but_itself(tmp_path: Path) -> None:
+    """As many as are sent at once hang, and then some: the other channel has all of its own out all the same."""
+    names = [f"district-{number}" for number in range(45)]
+    events = [policy(), *(each for name in names for each in (added(name), appointed(name))), EVENING[-1]]
+    stuck = asyncio.Event()
+
+    class Hanging(Wire):
+        async def send(self, message: Message) -> None:
+            stuck.set()
+            await asyncio.Event().wait()
+
+    hanging, other = Hanging("a-hanging"), Wire("other")
+    async with post_office(tmp_path, hanging, other, events=events) as office:
+        courier = office.courier()
+        async with running(partial(courier.work, "a-hanging"), partial(courier.work, "other")):
+            await stuck.wait()
+
+            async def all_out() -> bool:
+                return len(other.sent) == 45
+
+            await until(all_out)
+        assert hanging.sent == []
+
+
+async def test_a_worker_is_woken_by_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = Wire()
+    async with post_office(tmp_path, wire) as office:
+        courier = office.courier()
+
+        monkeypatch.setattr(delivery, "LOOK_SECONDS", 3600.0)  # nobody but `wake` will do
+        async with running(partial(courier.work, "wire"), partial(courier.work, None)):
+            await until(lambda: _is(len(wire.sent) == 2))
+            office.state.clock.advance_to(instant("2026-11-25T00:00"))
+            await write(office.state.log, clock_reached("2026-11-25T00:00"))
+            async with office.state.notifier(keep_time=False):
+                pass
+            await office.fold()
+            courier.wake()
+            await until(lambda: _is(len(wire.sent) == 4))
+
+
+async def test_a_worker_looks_by_itself_when_a_pause_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = Wire(fails=[NotNow("busy")])
+    monkeypatch.setattr(delivery, "LOOK_SECONDS", 0.01)
+    async with (
+        post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office,
+        running(partial(office.courier().work, "wire")),
+    ):
+        await until(lambda: _is(office.counted("failed") == 1))
+        office.now += FIRST_PAUSE
+        await until(lambda: _is(len(wire.sent) == 1))
+
+
+async def _is(what: bool) -> bool:
+    return what
+
+
+# -- what people did about the alert
+
+
+async def test_a_snoozed_alert_is_sent_when_the_snooze_is_over(tmp_path: Path) -> None:
+    wire = Wire()
+    async with post_office(tmp_path, wire) as office:
+        await office.say(AlertSnoozed, "guna", until="2026-11-24T08:00")
+        await office.sweep()
+        assert [each.subject for each in wire.sent] == [code("datia")]
+        assert office.counted("postponed") == 1
+        office.now += timedelta(days=1)
+        await office.sweep()  # real time does not count
+        office.state.clock.advance_to(instant("2026-11-24T07:59:59"))
+        await office.sweep()
+        [kept] = [each for each in (await office.outbox()).values() if each.subject == code("guna")]
+        assert (kept.status, kept.held_until) == ("due", instant("2026-11-24T08:00"))
+        assert [(each.outcome, each.reason) for each in kept.attempts] == [("postponed", "snoozed")]
+        office.state.clock.advance_to(instant("2026-11-24T08:00"))
+        await office.sweep()
+        assert [each.subject for each in wire.sent] == [code("datia"), code("guna")]
+        assert len({each.key for each in wire.sent}) == 2
+
+
+async def test_the_last_word_counts_also_when_it_comes_sooner(tmp_path: Path) -> None:
+    wire = Wire()
+    async with post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office:
+        await office.say(AlertSnoozed, "guna", until="2026-12-24T08:00")
+        await office.sweep()
+        assert await office.statuses() == ["due"]
+        await office.say(AlertSnoozed, "guna", until="2026-11-24T06:00")
+        office.state.clock.advance_to(instant("2026-11-24T06:00"))
+        await office.sweep()
+        assert await office.statuses() == ["sent"]
+
+
+async def test_a_snooze_that_is_prolonged_is_waited_for(tmp_path: Path) -> None:
+    wire = Wire()
+    async with post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office:
+        await office.say(AlertSnoozed, "guna", until="2026-11-24T06:00")
+        await office.sweep()
+        await office.say(AlertSnoozed, "guna", until="2026-11-28T06:00")
+        office.state.clock.advance_to(instant("2026-11-24T06:00"))
+        await office.sweep()
+        office.state.clock.advance_to(instant("2026-11-28T06:00"))
+        await office.sweep()
+        assert len(wire.sent) == 1  # four days old, and sent: somebody asked for it
+        [kept] = (await office.outbox()).values()
+        assert [each.outcome for each in kept.attempts] == ["postponed", "postponed", "sent"]
+
+
+@pytest.mark.parametrize("resolved", [True, False])
+async def test_an_alert_acknowledged_until_an_instant(tmp_path: Path, resolved: bool) -> None:
+    wire = Wire()
+    async with post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office:
+        await office.say(AlertAcknowledged, "guna", until="2026-11-24T08:00")
+        await office.sweep()
+        if resolved:
+            office.state.clock.advance_to(LATE.time)
+            await write(office.state.log, LATE)
+            async with office.state.notifier(keep_time=False):
+                pass
+            await office.fold()
+        office.state.clock.advance_to(instant("2026-11-24T08:00"))
+        await office.sweep()
+        assert await office.statuses() == ["dropped" if resolved else "sent"]
+        assert len(wire.sent) == (0 if resolved else 1)
+
+
+async def test_an_acknowledged_alert_is_not_sent(tmp_path: Path) -> None:
+    wire = Wire()
+    async with post_office(tmp_path, wire) as office:
+        await office.say(AlertAcknowledged, "guna", until=None)
+        await office.sweep()
+        assert [each.subject for each in wire.sent] == [code("datia")]
+        [kept] = [each for each in (await office.outbox()).values() if each.subject == code("guna")]
+        assert [(each.outcome, each.reason) for each in kept.attempts] == [("dropped", "acknowledged")]
+
+
+async def test_what_is_acknowledged_in_the_log_and_not_yet_in_the_documents_counts(tmp_path: Path) -> None:
+    wire = Wire()
+    async with post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office:
+        await office.say(AlertAcknowledged, "guna", until=None, fold=False)
+        sweeping = asyncio.ensure_future(office.sweep())
+        await asyncio.wait([sweeping], timeout=0.1)
+        await office.fold()
+        await sweeping
+        assert (wire.sent, await office.statuses()) == ([], ["dropped"])
+
+
+async def test_being_put_off_does_not_count_towards_giving_up(tmp_path: Path) -> None:
+    wire = Wire(fails=[NotNow("busy")] * (MOST_ATTEMPTS - 1))
+    async with post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office:
+        for _ in range(MOST_ATTEMPTS - 1):
+            await office.sweep()
+            office.now += LONGEST_PAUSE
+        await office.say(AlertSnoozed, "guna", until="2026-11-24T08:00")
+        await office.sweep()
+        office.state.clock.advance_to(instant("2026-11-24T08:00"))
+        await office.sweep()
+        assert await office.statuses() == ["sent"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"),
+    [(None, FIRST_PAUSE), (0, FIRST_PAUSE), (600, timedelta(minutes=10)), (10**6, MOST_PAUSE)],
+)
+async def test_the_other_side_says_when_within_bounds(tmp_path: Path, asked: int | None, waits: timedelta) -> None:
+    after = None if asked is None else timedelta(seconds=asked)
+    wire = Wire(fails=[NotNow("busy", after)])
+    async with post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office:
+        await office.sweep()
+        office.now += waits - timedelta(microseconds=1)
+        await office.sweep()
+        assert wire.sent == []
+        office.now += timedelta(microseconds=1)
+        await office.sweep()
+        assert len(wire.sent) == 1
 
 
 async def test_many_pages_go_out_in_one_sweep(tmp_path: Path) -> None:

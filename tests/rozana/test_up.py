@@ -108,3 +108,17 @@ async def _imported(data: Path, start: datetime) -> None:
     async with Client(up.url) as client:
         await Office(data, client).import_roster(cast())
     assert await up.stop() == 0
+
+
+def test_a_wrong_routes_file(tmp_path: Path, command: Command) -> None:
+    """All that is wrong in it, before anything is served."""
+    file = tmp_path / "routes.toml"
+    assert "ROZANA_ROUTES: allowed is the path of a TOML file" in refused(command, tmp_path, ROZANA_ROUTES=str(file))
+    file.write_text(
+        'allow_hosts = ["hooks.example.org"]\n[[webhook]]\nname = "bhopal"\nurl = "https://elsewhere.example/"\n'
+        'secrets = [{ env = "NOT_THERE" }]\naudiences = ["pcc"]\n'
+    )
+    assert refused(command, tmp_path, ROZANA_ROUTES=str(file)) == (
+        f"ROZANA_ROUTES: {file}: webhook 1 (bhopal): secret 1: the variable is not set; "
+        "webhook 1 (bhopal): url: its host is not in allow_hosts (docs/webhooks.md)"
+    )
