@@ -16,7 +16,7 @@ from libs.events.districts import DistrictAdded
 from libs.events.envelope import Event
 from libs.events.policy import PolicyAdopted
 from libs.events.presidents import PresidentAppointed
-from libs.events.reports import Activities, ReportFiled
+from libs.events.reports_v1 import Activities, ReportFiled
 from libs.events.streams import stream_name
 from libs.events.values import EventData
 from libs.runtime.clock import ManualClock

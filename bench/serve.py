@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from bench.india import India
 from bench.peers import fastapi_ingest
+from libs.events.reports import FORMS
 from libs.runtime.auth import Verifier
 from libs.runtime.clock import SystemClock
 from libs.runtime.component import Background
@@ -56,7 +57,7 @@ def _app(
         holders = {district: tenure for state in india.codes for district, tenure in india.places(state)}
         return fastapi_ingest.whole(log, verifier, holders), []
     metrics = Metrics()
-    component = build(log=log, clock=clock, states=india.codes, health=health, metrics=metrics)
+    component = build(log=log, clock=clock, states=india.codes, forms=FORMS[:1], health=health, metrics=metrics)
     app = create_app(
         "Ingest",
         [component.router],

@@ -122,7 +122,9 @@ def assemble(
     keys = read_jwks(settings.jwks) if settings.jwks else demo_keys(settings.data).jwks
     log, store, clock, states = adapters.log, adapters.store, adapters.clock, settings.states
     builders: Mapping[str, Callable[[], Component]] = {
-        "ingest": lambda: build_ingest(log=log, clock=clock, states=states, health=health, metrics=metrics),
+        "ingest": lambda: build_ingest(
+            log=log, clock=clock, states=states, forms=settings.forms, health=health, metrics=metrics
+        ),
         "aggregator": lambda: build_aggregator(
             log=log, store=store, clock=clock, states=states, health=health, metrics=metrics, logger=logger
         ),

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from libs.events.codec import encode
 from libs.events.envelope import Event, format_instant
-from libs.events.reports import Activities, Evidence, ReportFiled
+from libs.events.reports_v1 import Activities, Evidence, ReportFiled
 from libs.events.streams import stream_name
 from libs.events.values import ClaimedInstant, Day, DistrictCode, Id, Text
 from libs.runtime.auth import Unauthenticated, Verifier

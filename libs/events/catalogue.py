@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from libs.events import reports_v1
 from libs.events.alerts import AlertAcknowledged, AlertEscalated, AlertRaised, AlertResolved, AlertSnoozed
 from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
 from libs.events.clock import ClockReached
@@ -23,7 +24,7 @@ class Entry:
     """Whether a client may post it; all others are the system's own."""
 
 
-_ENTRIES = (
+_ENTRIES = (  # of one name the older versions first
     *(
         Entry(data, ("reports",), from_clients=True)
         for data in (
@@ -35,7 +36,9 @@ _ENTRIES = (
             PresidentAppointed,
             PresidentRelieved,
             LeaveGranted,
+            reports_v1.ReportFiled,
             ReportFiled,
+            reports_v1.ReportCorrected,
             ReportCorrected,
             ReportReviewed,
             DayExcused,

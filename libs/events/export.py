@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from libs.events.catalogue import CATALOGUE, Entry
+from libs.events.catalogue import CATALOGUE, TYPES, Entry
 from libs.events.streams import STREAMS, Service
 from libs.events.values import FIRST_DAY, LAST_DAY, RFC_3339_PATTERN, UUID_PATTERN
 
@@ -54,7 +54,7 @@ def json_schemas() -> dict[str, dict[str, Any]]:
             **entry.data.model_json_schema(mode="validation", schema_generator=_Plain),
             "title": entry.data.type_name(),
         }
-        for entry in CATALOGUE.values()
+        for entry in TYPES.values()
     }
 
 
@@ -62,7 +62,7 @@ def events_markdown() -> str:
     """The text of docs/events.md: the streams, then every event type with all its fields."""
     schemas = json_schemas()
     sections = [_HEAD, _streams()]
-    sections += [_section(entry, schemas[example_name(entry)]) for entry in CATALOGUE.values()]
+    sections += [_section(entry, schemas[example_name(entry)]) for entry in TYPES.values()]
     return "\n".join(sections)
 
 
@@ -88,11 +88,13 @@ def _streams() -> str:
 
 def _section(entry: Entry, schema: Schema) -> str:
     name = example_name(entry)
+    latest = CATALOGUE[entry.data.NAME].data
+    older = "" if entry.data is latest else f", an older version; today's is `{latest.type_name()}`"
     return "\n".join(
         (
-            f"## {entry.data.NAME}\n",
+            f"## {name if older else entry.data.NAME}\n",
             f"{schema['description']}\n",
-            f"- type: `{entry.data.type_name()}`",
+            f"- type: `{entry.data.type_name()}`{older}",
             f"- streams: {', '.join(entry.streams)}",
             f"- written by: {_written_by(entry)}",
             f"- [golden example](../libs/events/examples/{name}.json), [JSON Schema](schemas/{name}.json)\n",
@@ -118,7 +120,11 @@ def _rows(root: Schema, schema: Schema, prefix: str = "") -> Iterator[tuple[str,
         required = "yes" if name in schema["required"] else f"no: `{json.dumps(field['default'])}`"
         meaning = field.get("description", _resolve(root, field).get("description"))
         yield f"`{prefix}{name}`", _type(root, field), required, meaning
-        inner = _resolve(root, field.get("items", field))
+        match field:
+            case {"anyOf": [one, {"type": "null"}]} | {"items": one}:
+                inner = _resolve(root, one)
+            case _:
+                inner = _resolve(root, field)
         if "properties" in inner:
             yield from _rows(root, inner, f"{prefix}{name}{'[]' if 'items' in field else ''}.")
 

@@ -47,19 +47,20 @@ _HEADERS = {
 }
 
 
-def body_schema(model: type[BaseModel], name: str | None = None, **fixed: str) -> dict[str, Any]:
+def body_schema(model: type[BaseModel], name: str | None = None, *, version: str = "", **fixed: str) -> dict[str, Any]:
     """A reference to the schema of a body that a route reads by itself, and the definitions that it leads to.
 
     `describe` puts those among the document's components. Their names end as FastAPI ends those of what is sent, since
-    what is answered may need other members. `fixed` are members that can have one value only.
+    what is answered may need other members. `version` tells them from those of another model whose parts have the same
+    names; `fixed` are members that can have one value only.
     """
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}-Input")
+    schema = model.model_json_schema(ref_template=f"#/components/schemas/{{model}}{version}-Input")
     schema["properties"] |= {member: {"const": value, "type": "string"} for member, value in fixed.items()}
     name = name or model.__name__
     found = {**schema.pop("$defs", {}), name: schema | {"title": name}}
     return {
-        "$ref": f"#/components/schemas/{name}-Input",
-        "$defs": {f"{each}-Input": definition for each, definition in found.items()},
+        "$ref": f"#/components/schemas/{name}{version}-Input",
+        "$defs": {f"{each}{version}-Input": definition for each, definition in found.items()},
     }
 
 

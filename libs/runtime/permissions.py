@@ -42,7 +42,9 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "POST /v1/deliveries/retry": _DELIVERERS,
     # events
     "rozana.report.filed.v1": _PRESIDENT,
+    "rozana.report.filed.v2": _PRESIDENT,
     "rozana.report.corrected.v1": _PRESIDENT,
+    "rozana.report.corrected.v2": _PRESIDENT,
     "rozana.policy.adopted.v1": _OFFICES,
     "rozana.district.added.v1": _OFFICES,
     "rozana.district.closed.v1": _OFFICES,

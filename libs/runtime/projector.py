@@ -53,9 +53,14 @@ async def live_collection(store: DocumentStore, projection: Projection[Snapshot]
     if pointer is None:
         return collection_name(projection, 0)
     if pointer.version != projection.version:
+        advice = (
+            "run `rozana rebuild`, then start again"
+            if pointer.version < projection.version
+            else "a newer Rozana made them; start that one, or run `rozana rebuild`"
+        )
         raise StartRefused(
-            f"the store holds {projection.name} in version {pointer.version}, this program makes version"
-            f" {projection.version}: run `rozana rebuild {projection.name}`"
+            f"the store's {projection.name} are of version {pointer.version}, this program's of"
+            f" {projection.version}: {advice}"
         )
     return pointer.collection
 

@@ -23,6 +23,7 @@ from pydantic import (
     ValidationInfo,
 )
 
+from libs.events.reports import FORMS, FormName
 from libs.runtime.errors import StartRefused
 from libs.runtime.limits import Rate
 
@@ -43,6 +44,13 @@ def _known(code: str, known: Collection[str]) -> str:
     if code not in known:
         raise ValueError("unknown state")
     return code
+
+
+def _forms(text: str) -> tuple[FormName, ...]:
+    names = [name.strip() for name in text.split(",")]
+    if unknown := set(names) - set(FORMS):
+        raise ValueError(f"{len(unknown)} unknown forms")
+    return tuple(form for form in FORMS if form in names)
 
 
 def _sqlite_url(text: str) -> str:
@@ -119,6 +127,9 @@ class Settings(BaseModel):
     host: Annotated[str, AfterValidator(_host)] = Field("127.0.0.1", description="an IP address or a host name")
     port: Annotated[int, BeforeValidator(_port)] = Field(8080, description="0 (any free port) to 65535")
     states: Annotated[tuple[str, ...], BeforeValidator(_states)] = Field((), description="a comma list of state codes")
+    forms: Annotated[tuple[FormName, ...], BeforeValidator(_forms)] = Field(
+        FORMS[:1], description=f"a comma list of {', '.join(FORMS)}"
+    )
     jwks: Annotated[Path, AfterValidator(_file)] | None = Field(None, description="the path of a JWKS file")
     mongo_driver: Literal["motor", "pymongo"] = Field("motor", description="motor or pymongo")
     rate: Annotated[Rate, BeforeValidator(Rate.parse)] = Field(

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from libs.duty.transitions import Reason, Status
-from libs.events.reports import Activities, Evidence
+from libs.events.reports import Activities, Digital, FormName
+from libs.events.reports_v1 import Evidence
 from services.aggregator.report import Role
 
 
@@ -292,8 +293,11 @@ class Report(Answer):
     district: str
     day: date
     tenure_id: str
-    form: str
+    form: FormName
+    """The one that was filled in; the members are those of the latest, whichever it was."""
     activities: Activities
+    digital: Digital | None
+    """Null where nothing is said of it, as in form `daily.v1`."""
     summary: str
     evidence: Sequence[Evidence]
     captured_at: str

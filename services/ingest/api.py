@@ -1,7 +1,7 @@
 """The routes of ingest: bodies in, receipts out. What is decided, and why, is in `decide` and `intake`."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from http import HTTPStatus
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from libs.events.envelope import Event
+from libs.events.reports import FormName
 from libs.runtime.bodies import check_json, media_type, read_json_body
 from libs.runtime.clock import Clock
 from libs.runtime.http import Authenticated, limit_anonymous, principal_of, require
@@ -30,19 +31,18 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a
 """W3C Trace Context, section 3.2."""
 
 
-def routes(intake: Intake, clock: Clock, metrics: Metrics) -> APIRouter:
-    """`POST /v1/reports`, `/v1/events`, `/v1/grievances` and `GET /v1/receipts/{id}`."""
+def routes(intake: Intake, clock: Clock, metrics: Metrics, forms: Sequence[FormName]) -> APIRouter:
+    """`POST /v1/reports`, `/v1/events`, `/v1/grievances` and `GET /v1/receipts/{id}`. `forms`: those that are taken."""
     router = APIRouter(tags=["ingest"])
 
-    @router.post("/v1/reports", status_code=202, responses=openapi.RECEIPTS, openapi_extra=openapi.report_body())
+    @router.post("/v1/reports", status_code=202, responses=openapi.RECEIPTS, openapi_extra=openapi.report_body(forms))
     async def post_report(request: Request) -> JSONResponse:
         """File a president's report of one day, or correct it. A retry has the same id, and answers 200."""
         principal = principal_of(request)
         require(principal, "POST /v1/reports")
         body = await read_json_body(request, MOST_BYTES)
         with _counting(metrics):
-            check_json(body)
-            event = bodies.report(body, _arrival(request, principal, clock))
+            event = bodies.report(check_json(body), body, _arrival(request, principal, clock), forms)
         return _answer(*await intake.accept(event, principal))
 
     # The hot route is served without FastAPI's layers, which cost it an eighth; the one above describes it.
@@ -52,7 +52,7 @@ def routes(intake: Intake, clock: Clock, metrics: Metrics) -> APIRouter:
         "/v1/events",
         status_code=202,
         responses=openapi.EVENT_RECEIPTS,
-        openapi_extra=openapi.event_body(MOST_BATCH_ITEMS),
+        openapi_extra=openapi.event_body(MOST_BATCH_ITEMS, forms),
     )
     async def post_events(request: Request) -> JSONResponse:
         """Post what your role may say, as a CloudEvent or a batch of them, which answers 200 with a result an item."""
@@ -60,7 +60,7 @@ def routes(intake: Intake, clock: Clock, metrics: Metrics) -> APIRouter:
         require(principal, "POST /v1/events")
 
         def read(item: object, text: bytes) -> Event:
-            return bodies.posted(item, text, _arrival(request, principal, clock))
+            return bodies.posted(item, text, _arrival(request, principal, clock), forms)
 
         def read_item(item: object) -> Event:
             with _counting(metrics):

@@ -1,17 +1,19 @@
 """From what clients send to events. The bodies are made of the event models: no field is named twice."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar, cast
 
 from pydantic import BeforeValidator, StringConstraints, create_model
 
+from libs.events import reports, reports_v1
 from libs.events.catalogue import CATALOGUE, TYPES
 from libs.events.envelope import Event
 from libs.events.grievances import GrievanceRaised
-from libs.events.reports import Report, ReportCorrected, ReportFiled
+from libs.events.reports import FormName
+from libs.events.upcasters import lift
 from libs.events.values import EventData, Id, Model, broken
 from libs.runtime.bodies import validate
 from libs.runtime.problems import FieldError, Problem
@@ -57,7 +59,32 @@ class _SentGrievance(Model):
     """Not taken yet."""
 
 
-ReportBody: Final = create_model("ReportBody", __base__=_SentReport, **_members(Report))
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is sent of one form: the body of `POST /v1/reports`, and the events that are made of it."""
+
+    body: type[_SentReport]
+    filed: type[EventData]
+    corrected: type[EventData]
+
+
+FORMS: Mapping[FormName, Form] = {
+    "daily.v1": Form(
+        create_model("ReportBody", __base__=_SentReport, **_members(reports_v1.Report)),
+        reports_v1.ReportFiled,
+        reports_v1.ReportCorrected,
+    ),
+    "daily.v2": Form(
+        create_model("ReportBody", __base__=_SentReport, **_members(reports.Report)),
+        reports.ReportFiled,
+        reports.ReportCorrected,
+    ),
+}
+"""All that there are; which of them are taken, the settings say."""
+FORM_OF: Mapping[str, FormName] = {
+    data.type_name(): name for name, form in FORMS.items() for data in (form.filed, form.corrected)
+}
+"""By event type; all others have none."""
 GrievanceBody: Final = create_model("GrievanceBody", __base__=_SentGrievance, **_members(GrievanceRaised))
 
 
@@ -93,15 +120,33 @@ POSTED: Mapping[str, type[CloudEvent[EventData]]] = {
 """What may be posted to /v1/events, by type; grievances have a route of their own."""
 
 
-def report(body: bytes, arrival: Arrival) -> Event:
-    """The event of a body of `POST /v1/reports`. Raises Problem 422."""
-    sent = validate(ReportBody, body)
+def report(item: object, body: bytes, arrival: Arrival, forms: Sequence[FormName]) -> Event:
+    """The event of a body of `POST /v1/reports`, given parsed and as text. Raises Problem 422.
+
+    Of the version that goes with the form that was filled in; `forms` are those that are taken.
+    """
+    form = FORMS[_form(item, forms)]
+    sent = validate(form.body, body)
     members = dict(sent)
     event_id, district = members.pop("id"), members["district"]
-    model = ReportFiled if sent.supersedes is None else ReportCorrected
+    model = form.filed if sent.supersedes is None else form.corrected
     # All of it is checked; the two models differ only in `supersedes`.
     data = model.model_construct(state=_state(district), **members)
-    return Event(event_id, f"urn:rozana:district:{district}", arrival.at, data, arrival.actor, arrival.traceparent)
+    source = f"urn:rozana:district:{district}"
+    return lift(Event(event_id, source, arrival.at, data, arrival.actor, arrival.traceparent))
+
+
+def _form(item: object, forms: Sequence[FormName]) -> FormName:
+    """Which form was filled in. Where none is named it is the first that is taken, whose model will ask for it."""
+    named = item.get("form") if isinstance(item, dict) else None
+    form = next((form for form in forms if form == named), None)
+    if form is None and isinstance(named, str):
+        raise _not_taken("/form", forms)
+    return form or forms[0]
+
+
+def _not_taken(pointer: str, forms: Sequence[FormName]) -> Problem:
+    return _at(pointer, f"this form is not taken here, but {' and '.join(forms)}")
 
 
 def grievance(body: bytes, at: datetime) -> Event:
@@ -114,16 +159,18 @@ def grievance(body: bytes, at: datetime) -> Event:
     return Event(event_id, "urn:rozana:grievances", day, data)
 
 
-def posted(item: object, body: bytes, arrival: Arrival) -> Event:
+def posted(item: object, body: bytes, arrival: Arrival, forms: Sequence[FormName]) -> Event:
     """The event of a CloudEvent, given parsed and as text. Raises Problem 403 or 422."""
     name = item.get("type") if isinstance(item, dict) else None
     model = POSTED.get(name) if isinstance(name, str) else None
-    if model is None:
+    if not isinstance(name, str) or model is None:
         raise _unpostable(name, body)
+    if FORM_OF.get(name, forms[0]) not in forms:
+        raise _not_taken("/data/form", forms)
     sent = validate(model, body)
     if sent.subject != sent.data.subject:
         raise _at("/subject", "must be the district or state that the data is about")
-    return Event(sent.id, sent.source, arrival.at, sent.data, arrival.actor, arrival.traceparent)
+    return lift(Event(sent.id, sent.source, arrival.at, sent.data, arrival.actor, arrival.traceparent))
 
 
 def as_text(item: object) -> bytes:
@@ -138,7 +185,7 @@ def _unpostable(name: object, body: bytes) -> Problem:
     sent = validate(CloudEvent[dict[str, object]], body)
     known = next((entry for key, entry in CATALOGUE.items() if sent.type.startswith(f"rozana.{key}.v")), None)
     if known is not None:
-        return _at("/type", f"only version {known.data.VERSION} of this event type is taken")
+        return _at("/type", f"no version of this event type beyond {known.data.VERSION} is known here")
     return _at("/type", "is not an event type that is known here")
 
 

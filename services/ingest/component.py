@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Never
 
+from libs.events.reports import FormName
 from libs.runtime.clock import Clock
 from libs.runtime.component import Component
 from libs.runtime.consumer import consume
@@ -14,8 +15,16 @@ from services.ingest.index import Index
 from services.ingest.intake import Intake
 
 
-def build(*, log: EventLog, clock: Clock, states: Sequence[str], health: Health, metrics: Metrics) -> Component:
-    """The routes of ingest, and the loop that feeds its index from the log."""
+def build(
+    *,
+    log: EventLog,
+    clock: Clock,
+    states: Sequence[str],
+    forms: Sequence[FormName],
+    health: Health,
+    metrics: Metrics,
+) -> Component:
+    """The routes of ingest, and the loop that feeds its index from the log. `forms`: those that are taken."""
     index = Index(states)
     health.register("ingest index", lambda: index.positions.lag(log))
 
@@ -23,4 +32,4 @@ def build(*, log: EventLog, clock: Clock, states: Sequence[str], health: Health,
         # Without dead letters: the index keeps no position, and would report the same records at each start.
         await consume("ingest", log, index.positions, index, metrics=metrics)
 
-    return Component("ingest", routes(Intake(log, index, metrics), clock, metrics), [follow])
+    return Component("ingest", routes(Intake(log, index, metrics), clock, metrics, forms), [follow])

@@ -175,5 +175,5 @@ class Refused(Problem):
 
 
 def _where(event: Event, answer: Answer, at: str) -> Sequence[FieldError]:
-    known = answer.member in type(event.data).model_fields
+    known = answer.member in type(event.as_written).model_fields
     return [FieldError(f"{at}/{answer.member}", answer.detail)] if known else ()

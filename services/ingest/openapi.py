@@ -1,11 +1,13 @@
 """What OpenAPI says of bodies that FastAPI does not read: they are read once and validated once, by `bodies`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from libs.events.catalogue import TYPES
+from libs.events.catalogue import CATALOGUE, TYPES
+from libs.events.reports import FormName
+from libs.events.values import EventData
 from libs.runtime.openapi import body_schema
-from services.ingest.bodies import POSTED, GrievanceBody, ReportBody
+from services.ingest.bodies import FORM_OF, FORMS, POSTED, GrievanceBody
 from services.ingest.known import Receipt
 
 EVENT = "application/cloudevents+json"
@@ -45,21 +47,31 @@ EVENT_RECEIPTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def report_body() -> dict[str, Any]:
-    return _body({"application/json": body_schema(ReportBody)})
+def report_body(forms: Sequence[FormName]) -> dict[str, Any]:
+    bodies = {form: body_schema(FORMS[form].body, version=_older(FORMS[form].filed)) for form in forms}
+    mapping = {form: schema["$ref"] for form, schema in bodies.items()}
+    several = {"oneOf": list(bodies.values()), "discriminator": {"propertyName": "form", "mapping": mapping}}
+    return _body({"application/json": several if len(forms) > 1 else bodies[forms[0]]})
 
 
 def grievance_body() -> dict[str, Any]:
     return _body({"application/json": body_schema(GrievanceBody)})
 
 
-def event_body(most_items: int) -> dict[str, Any]:
+def event_body(most_items: int, forms: Sequence[FormName]) -> dict[str, Any]:
     events = {
-        name: body_schema(model, f"{TYPES[name].data.__name__}Event", type=name) for name, model in POSTED.items()
+        name: body_schema(model, f"{TYPES[name].data.__name__}Event", version=_older(TYPES[name].data), type=name)
+        for name, model in POSTED.items()
+        if FORM_OF.get(name, forms[0]) in forms
     }
     mapping = {name: schema["$ref"] for name, schema in events.items()}
     event = {"oneOf": list(events.values()), "discriminator": {"propertyName": "type", "mapping": mapping}}
     return _body({EVENT: event, BATCH: {"type": "array", "maxItems": most_items, "items": event}})
+
+
+def _older(data: type[EventData]) -> str:
+    """What tells the components of an older version from those of the latest, whose models have the same names."""
+    return "" if data is CATALOGUE[data.NAME].data else f"V{data.VERSION}"
 
 
 def _body(schemas: Mapping[str, object]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from libs.events.envelope import Event
+from libs.events.upcasters import lift
 from libs.runtime.projector import collection_name
 from libs.runtime.store import Document
 from services.aggregator.projections.state_days import STATE_DAYS
@@ -235,9 +236,9 @@ async def test_reports_of_a_president_are_those_of_his_district(live: World) -> 
 
 
 async def test_two_states_may_use_one_id_without_touching_each_other(live: World) -> None:
-    stolen = FIRST.data.model_copy(update={"state": "in-rj", "district": "in-rj.kota", "summary": "stolen"})
+    stolen = FIRST.as_written.model_copy(update={"state": "in-rj", "district": "in-rj.kota", "summary": "stolen"})
     await live.told(*guna(FIRST))
-    await live.told(Event(FIRST.id, FIRST.source, FIRST.time, stolen), stream=RAJASTHAN)
+    await live.told(lift(Event(FIRST.id, FIRST.source, FIRST.time, stolen)), stream=RAJASTHAN)
     path = f"/v1/reports/{FIRST.id}"
     assert (await live.get(path)).json()["summary"] == ""
     assert (await live.get(path, scope="in-rj")).json()["summary"] == "stolen"

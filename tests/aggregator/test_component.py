@@ -74,9 +74,15 @@ async def test_another_log_is_refused_at_the_start(tmp_path: Path, tmp_path_fact
 
 async def test_a_store_of_another_version_is_refused_at_the_start(tmp_path: Path) -> None:
     async with world(tmp_path) as made:
-        newer: Body = {"projection_version": 99, "collection": "reports.v99.0"}
-        await made.store.put(POINTERS, [Document("reports", 0, newer)])
-        assert isinstance(await stops(made.component.background[1]()), StartRefused)
+        for version, told in (
+            (1, "reports are of version 1, this program's of 2: run `rozana rebuild`, then start again"),
+            (9, "reports are of version 9, this program's of 2: a newer Rozana made them; start that one"),
+        ):
+            other: Body = {"projection_version": version, "collection": f"reports.v{version}.0"}
+            await made.store.put(POINTERS, [Document("reports", version, other)])
+            error = await stops(made.component.background[1]())
+            assert isinstance(error, StartRefused)
+            assert told in str(error)
 
 
 async def test_an_unreadable_record_is_kept_once_and_its_district_is_unknown(tmp_path: Path) -> None:
@@ -107,7 +113,7 @@ async def test_what_is_of_an_unknown_type_is_passed_over(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("records", "reason"),
     [
-        ([of_type("rozana.report.filed.v2")], "report.filed is known up to version 1, not 2"),
+        ([of_type("rozana.report.filed.v3")], "report.filed is known up to version 2, not 3"),
         ([UNREADABLE] * (MOST_IN_A_ROW + 1), "101 records in a row"),
     ],
 )

@@ -16,6 +16,7 @@ from services.aggregator.projections.state_days import STATE_DAYS
 from services.aggregator.projector import PROJECTIONS
 from tests.aggregator.world import UNREADABLE, World, until, world
 from tests.duty.events import (
+    NOTHING_DONE,
     added,
     appointed,
     clock_reached,
@@ -29,6 +30,7 @@ from tests.duty.events import (
     policy,
     relieved,
     reviewed,
+    saying,
     tenure,
 )
 
@@ -324,9 +326,8 @@ async def test_a_president_reads_the_verdict_in_his_report(live: World) -> None:
 
 
 async def test_what_changed_from_each_version_to_the_next(live: World) -> None:
-    more = BETTER.data.model_dump(mode="json")["activities"] | {"meetings": 3, "attendance": 120}
-    data = BETTER.data.model_copy(update={"activities": type(BETTER.data.activities)(**more)})  # type: ignore[attr-defined]
-    third = replace(BETTER, id=named("third"), data=data.model_copy(update={"supersedes": BETTER.id}))
+    more = NOTHING_DONE.model_copy(update={"meetings": 3, "attendance": 120})
+    third = replace(saying(BETTER, activities=more, supersedes=BETTER.id), id=named("third"))
     await live.told(*guna(FIRST, BETTER, replace(third, time=instant("2026-11-24T12:00"))))
     told = await report(live, third)
     assert (told["role"], told["supersedes"]) == ("correction", BETTER.id)
@@ -345,7 +346,7 @@ async def test_what_changed_from_each_version_to_the_next(live: World) -> None:
 async def test_the_days_supplements_and_conflicts_are_shown_with_their_offsets(live: World) -> None:
     other = filed("guna", ON, f"{ON}T20:20", known_as="other")
     stale = corrected("guna", ON, "2026-11-24T11:30", of=FIRST.id, summary="stale")
-    conflict = replace(FIRST, time=instant("2026-11-24T12:00"), data=FIRST.data.model_copy(update={"summary": "x"}))
+    conflict = replace(saying(FIRST, summary="x"), time=instant("2026-11-24T12:00"))
     await live.told(*guna(FIRST, other, BETTER, stale, conflict, FIRST))
     told = await report(live, FIRST)
     assert told["supplements"] == [

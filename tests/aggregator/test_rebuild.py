@@ -1,6 +1,5 @@
 """Made anew from the log: the same hash, nothing raised, nothing half-built to be seen."""
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from libs.events.envelope import Event
 from libs.events.streams import STREAMS
+from libs.events.upcasters import lift
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.errors import LogMismatch, StartRefused, Unavailable
 from libs.runtime.projection import Projection, collection_hash, state_of_document
@@ -147,12 +147,12 @@ async def test_the_first_time_there_is_nothing_to_compare_with(tmp_path: Path) -
 
 async def test_a_new_version_wants_a_rebuild_and_gets_it(stopped: World) -> None:
     newer = replace(STATE_DAYS, version=3)
-    with pytest.raises(StartRefused, match=r"version 2, this program makes version 3: run `rozana rebuild state_days`"):
+    with pytest.raises(StartRefused, match=r"state_days are of version 2, this program's of 3: run `rozana rebuild`"):
         await live_collection(stopped.store, newer)
     done = await rebuilt(stopped, newer)
     assert (done.collection, done.live_hash) == ("state_days.v3.1", None)
     assert await live_collection(stopped.store, newer) == done.collection
-    with pytest.raises(StartRefused, match="version 3, this program makes version 2"):
+    with pytest.raises(StartRefused, match="of version 3, this program's of 2: a newer Rozana"):
         await live_collection(stopped.store, STATE_DAYS)
 
 
@@ -240,9 +240,9 @@ async def test_every_document_tells_whose_it_is(stopped: World) -> None:
 
 def _elsewhere(event: Event) -> Event:
     """The same, said of Rajasthan."""
-    data = event.data.model_dump(mode="json", by_alias=True)
-    moved = json.loads(json.dumps(data).replace("in-mp", "in-rj"))
-    return replace(event, data=type(event.data).model_validate_json(json.dumps(moved)))
+    said = event.as_written
+    moved = said.model_dump_json(by_alias=True).replace("in-mp", "in-rj")
+    return lift(replace(event, data=type(said).model_validate_json(moved), written=None))
 
 
 async def _of_state(made: World, projection: Projection[Any], state: str) -> list[Document]:

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from libs.events.envelope import Event
+from libs.events.reports import Digital
 from libs.runtime.store import DocumentStore
 from services.aggregator.projections.reports import REPORTS, evolve, keys
 from tests.aggregator.folding import documents, fold, items, unreadable
 from tests.aggregator.stories import given
-from tests.duty.events import clock_reached, corrected, filed, named, recorded, reviewed, tenure
+from tests.duty.events import clock_reached, corrected, filed, named, on_form_2, recorded, reviewed, saying, tenure
 
 ON = "2026-11-23"
 FIRST = filed("guna", ON, f"{ON}T20:00", summary="Three meetings")
@@ -34,9 +35,10 @@ async def test_a_report_stands_in_a_document_of_its_own(store: DocumentStore) ->
             "booth_committees": 0,
             "new_members": 0,
             "programmes": 0,
-            "media_mentions": 0,
+            "press_mentions": 0,
             "grievances_heard": 0,
         },
+        "digital": None,
         "summary": "Three meetings",
         "evidence": [],
         "captured_at": "2026-11-23T20:11:05+05:30",
@@ -49,6 +51,20 @@ async def test_a_report_stands_in_a_document_of_its_own(store: DocumentStore) ->
         "conflicts": [],
         "event_time": "2026-11-23T14:30:00Z",
     }
+
+
+async def test_all_forms_are_shown_as_the_latest(store: DocumentStore) -> None:
+    """And each says which one was filled in."""
+    second = on_form_2(corrected("guna", ON, f"{ON}T21:00", of=FIRST.id), Digital(posts=1, people_reached=2, groups=3))
+    third = corrected("guna", ON, f"{ON}T22:00", of=second.id)
+    shown = await given(FIRST, second, third, FIRST).of(REPORTS, store)
+    shown.shows(of(FIRST), form="daily.v1", digital=None, superseded_by=[second.id], copies=[3], conflicts=[])
+    shown.shows(of(second), form="daily.v2", digital={"posts": 1, "people_reached": 2, "groups": 3})
+    shown.shows(of(third), form="daily.v1", digital=None, supersedes=second.id)
+    activities = FIRST.data.model_dump(mode="json")["activities"]
+    assert "press_mentions" in activities
+    shown.shows(of(FIRST), activities=activities)
+    shown.shows(of(second), activities=activities)
 
 
 async def test_each_version_names_the_ones_before_and_after_it(store: DocumentStore) -> None:
@@ -79,7 +95,7 @@ async def test_of_two_copies_the_earlier_received_at_counts(store: DocumentStore
 
 
 async def test_of_two_reports_with_one_id_the_first_wins(store: DocumentStore) -> None:
-    other = replace(FIRST, data=FIRST.data.model_copy(update={"summary": "another"}))
+    other = saying(FIRST, summary="another")
     correction = corrected("guna", ON, f"{ON}T21:00", of=named("victim"))
     stolen = replace(correction, id=FIRST.id)
     victim = filed("guna", ON, f"{ON}T20:30", known_as="victim")

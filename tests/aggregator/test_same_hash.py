@@ -35,6 +35,7 @@ from tests.duty.events import (
     policy,
     relieved,
     reviewed,
+    saying,
 )
 
 DISTRICTS = ("bhind", "guna", "morena")
@@ -66,7 +67,7 @@ class Telling:
             case 3:
                 return replace(of, time=at - timedelta(hours=which % 5))
             case 4:
-                return replace(of, time=at, data=of.data.model_copy(update={"summary": "another"}))
+                return replace(saying(of, summary="another"), time=at)
             case 5:
                 return reviewed(name, of.id, at=at)
             case 6:

@@ -4,18 +4,21 @@ Instants without an offset are Indian time. Ids are worked out from what is said
 event, whenever they are received; `known_as` gives it another id, and makes it a second event in the same words.
 """
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
 
+from libs.events import reports, reports_v1
 from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
 from libs.events.clock import ClockReached
 from libs.events.districts import DistrictAdded, DistrictClosed
 from libs.events.envelope import Event, Recorded
 from libs.events.policy import PolicyAdopted
 from libs.events.presidents import LeaveGranted, LeaveReason, PresidentAppointed, PresidentRelieved
-from libs.events.reports import Activities, ReportCorrected, ReportFiled, ReportReviewed
+from libs.events.reports import Digital, ReportReviewed
+from libs.events.upcasters import lift
 from libs.events.values import EventData
 
 STATE = "in-mp"
@@ -24,7 +27,8 @@ INDIA = ZoneInfo("Asia/Kolkata")
 EARLY = "2026-11-22T09:00"
 """When everything is logged whose time is not said: the day before the first day of most stories."""
 APPEND_DEADLINE = timedelta(seconds=5)
-NOTHING_DONE = Activities(**dict.fromkeys(Activities.model_fields, 0))
+NOTHING_DONE = reports_v1.Activities(**dict.fromkeys(reports_v1.Activities.model_fields, 0))
+NOTHING_DONE_V2 = reports.Activities(**dict.fromkeys(reports.Activities.model_fields, 0))
 
 
 def instant(text: str | datetime) -> datetime:
@@ -46,7 +50,7 @@ def named(name: str) -> str:
 
 
 def event(data: EventData, at: str | datetime, known_as: str | None = None) -> Event:
-    return Event(named(known_as or f"{data!r}"), f"urn:rozana:test:{STATE}", instant(at), data)
+    return lift(Event(named(known_as or f"{data!r}"), f"urn:rozana:test:{STATE}", instant(at), data))
 
 
 def recorded(said: Event, offset: int, appended_at: datetime | None = None) -> Recorded:
@@ -164,7 +168,7 @@ def filed(
     summary: str = "",
     known_as: str | None = None,
 ) -> Event:
-    data = ReportFiled(
+    data = reports_v1.ReportFiled(
         state=STATE,
         district=code(district),
         day=day(on),
@@ -188,7 +192,7 @@ def corrected(
     known_as: str | None = None,
 ) -> Event:
     """`of` is the id of the version that it replaces."""
-    data = ReportCorrected(
+    data = reports_v1.ReportCorrected(
         state=STATE,
         district=code(district),
         day=day(on),
@@ -200,6 +204,19 @@ def corrected(
         supersedes=of,
     )
     return event(data, received_at, known_as)
+
+
+def on_form_2(report: Event, digital: Digital | None = None) -> Event:
+    """The same report filled in on form `daily.v2`, and with an id of its own."""
+    written = report.as_written.model_dump()
+    said = written | {"form": "daily.v2", "activities": NOTHING_DONE_V2, "digital": digital}
+    model = reports.ReportCorrected if written["supersedes"] else reports.ReportFiled
+    return event(model.model_validate(said), report.time)
+
+
+def saying(said: Event, **changes: object) -> Event:
+    """The event under its own id, and with other data."""
+    return lift(replace(said, data=said.as_written.model_copy(update=changes), written=None))
 
 
 def reviewed(

@@ -65,7 +65,7 @@ def told(draw: st.DrawFn, at: datetime, earlier: Sequence[Event]) -> Event:  # n
         case "x" if reports:  # the same id in other words
             first = draw(st.sampled_from(reports))
             assert isinstance(first.data, ReportFiled | ReportCorrected)
-            return replace(first, time=at, data=first.data.model_copy(update={"summary": f"conflict {number}"}))
+            return replace(say.saying(first, summary=f"conflict {number}"), time=at)
         case "l":
             return say.on_leave(district, day, day + timedelta(days=number), holder=holder, at=at)
         case "h":

@@ -72,9 +72,13 @@ class World:
 @asynccontextmanager
 async def world(data: Path) -> AsyncIterator[World]:
     """Two districts after a day on which one has reported and the other has not; one grievance."""
-    settings = load_settings(
-        {"ROZANA_DATA": str(data), "ROZANA_STATES": f"{STATE},in-cg", "ROZANA_RATE": "100000/100000"}, state_codes()
-    )
+    told = {
+        "ROZANA_DATA": str(data),
+        "ROZANA_STATES": f"{STATE},in-cg",
+        "ROZANA_RATE": "100000/100000",
+        "ROZANA_FORMS": "daily.v1,daily.v2",
+    }
+    settings = load_settings(told, state_codes())
     clock = ManualClock(at(DAY, 12 * 60))
     configure_logging(io.StringIO())
     adapters = Adapters(open_log(settings.log_path, clock), open_store(settings.store_path), clock)

@@ -45,9 +45,15 @@ def _models(base: type[EventData]) -> Iterator[type[EventData]]:
 
 
 def test_every_named_model_is_in_the_catalogue_once() -> None:
-    named = sorted(model.__name__ for model in _models(EventData))
-    assert named == sorted(entry.data.__name__ for entry in CATALOGUE.values())
-    assert len(named) == len(set(named)) == len(TYPES)
+    named = sorted(model.type_name() for model in _models(EventData))
+    assert named == sorted(TYPES) == sorted(entry.data.type_name() for entry in TYPES.values())
+
+
+def test_a_name_stands_for_its_latest_version_and_all_before_it_are_there() -> None:
+    for name, entry in CATALOGUE.items():
+        versions = sorted(each.data.VERSION for each in TYPES.values() if name == each.data.NAME)
+        assert versions == list(range(1, entry.data.VERSION + 1))
+    assert CATALOGUE["report.filed"].data.VERSION == CATALOGUE["report.corrected"].data.VERSION == 2
 
 
 def test_every_event_of_the_design_is_there_in_its_streams() -> None:
@@ -112,8 +118,8 @@ def test_examples_hold_no_person_who_could_be_real() -> None:
 
 def test_the_schemas_are_those_of_the_catalogue() -> None:
     schemas = json_schemas()
-    assert list(schemas) == [example_name(entry) for entry in CATALOGUE.values()]
-    for entry in CATALOGUE.values():
+    assert list(schemas) == [example_name(entry) for entry in TYPES.values()]
+    for entry in TYPES.values():
         schema = schemas[example_name(entry)]
         assert schema["$id"] == f"urn:rozana:schema:{example_name(entry)}"
         assert schema["title"] == entry.data.type_name()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from libs.events.catalogue import CATALOGUE, TYPES
-from libs.events.export import events_markdown, json_schemas
+from libs.events.export import events_markdown, example_name, json_schemas
 from libs.events.streams import STREAMS
 from rozana import generated
 from tests.events import golden
@@ -56,12 +56,17 @@ def test_the_page_names_every_stream_event_and_member() -> None:
     for stream in STREAMS.values():
         assert f".{stream.kind}` |" in page
     sections = dict(section.split("\n", 1) for section in page.split("\n## ")[1:])
-    for name, entry in CATALOGUE.items():
-        section = sections[name]
+    for entry in TYPES.values():
+        latest = CATALOGUE[entry.data.NAME] is entry
+        section = sections[entry.data.NAME if latest else example_name(entry)]
         assert f"`{entry.data.type_name()}`" in section
-        for member in golden.data(f"{name}.v1"):
+        assert ("an older version" in section) != latest
+        for member in golden.data(example_name(entry)):
             assert f"| `{member}` |" in section
     assert "| `activities.meetings` | integer, 0 .. 100,000 | yes |" in sections["report.filed"]
+    assert "| `digital` | object; or null | no: `null` |" in sections["report.filed"]
+    assert "| `digital.posts` | integer, 0 .. 100,000 | yes |" in sections["report.filed"]
+    assert "| `form` | `daily.v1` | yes |" in sections["report.filed.v1"]
     assert "| `evidence[].taken_at` |" in sections["report.filed"]
 
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from libs.events.alerts import Cause, Rule, alert_event_id, alert_id
 from libs.events.catalogue import CATALOGUE, TYPES
+from libs.events.export import example_name
 from libs.events.policy import PolicyAdopted, minutes
 from libs.events.values import EventData
 from tests.events import golden
@@ -21,14 +22,27 @@ CANARY = "CANARY-7f3a"
 ID = "0193a5c0-0001-7000-8000-000000000001"
 
 
+EVERY_VERSION = tuple(example_name(entry) for entry in TYPES.values())
+
+
+def model(name: str) -> type[EventData]:
+    """Of a version such as `report.filed.v1`, or without a number the latest."""
+    return (CATALOGUE[name] if name in CATALOGUE else TYPES[f"rozana.{name}"]).data
+
+
+def example(name: str) -> dict[str, Any]:
+    """The golden data of that version."""
+    return golden.data(f"{model(name).NAME}.v{model(name).VERSION}")
+
+
 def read(name: str, data: object) -> EventData:
     """As a producer reads: strictly."""
-    return CATALOGUE[name].data.model_validate_json(json.dumps(data))
+    return model(name).model_validate_json(json.dumps(data))
 
 
 def with_member(name: str, path: str, value: object) -> dict[str, Any]:
     """The golden example's data with `value` at `path`: `activities.meetings`, `evidence.0.bytes`."""
-    data = golden.data(f"{name}.v1")
+    data = example(name)
     *above, last = path.split(".")
     target: Any = data
     for step in above:
@@ -46,14 +60,15 @@ def errors(name: str, data: object) -> set[tuple[str, str]]:
 
 
 NOT_TEXT: tuple[object, ...] = (1, True, [], {})
-REPORTS = ("report.filed", "report.corrected")
+REPORTS_V1 = ("report.filed.v1", "report.corrected.v1")
+REPORTS_V2 = ("report.filed.v2", "report.corrected.v2")
+REPORTS = REPORTS_V1 + REPORTS_V2
 COUNTS = (
     "meetings",
     "villages_visited",
     "booth_committees",
     "new_members",
     "programmes",
-    "media_mentions",
     "grievances_heard",
 )
 ALERTS = tuple(name for name in CATALOGUE if name.startswith("alert."))
@@ -69,6 +84,11 @@ INTEGERS: list[tuple[tuple[str, ...], str, int, int]] = [
     (("district.added",), "grid_col", 0, 99),
     *((REPORTS, f"activities.{count}", 0, 100_000) for count in COUNTS),
     (REPORTS, "activities.attendance", 0, 10_000_000),
+    (REPORTS_V1, "activities.media_mentions", 0, 100_000),
+    (REPORTS_V2, "activities.press_mentions", 0, 100_000),
+    (REPORTS_V2, "digital.posts", 0, 100_000),
+    (REPORTS_V2, "digital.people_reached", 0, 1_000_000_000),
+    (REPORTS_V2, "digital.groups", 0, 100_000),
     (REPORTS, "evidence.0.bytes", 0, 1_000_000_000),
     (ALERTS, "level", 1, 5),
     (ALERTS, "cause.offset", 0, 2**53 - 1),
@@ -144,7 +164,9 @@ def test_texts_are_counted_in_code_points(name: str, path: str, low: int, high: 
             ["a", "a1", "conduct_of-office2", "a" * 40],
             ["", "1a", "a_", "a__b", "_a", "A", "a b", "अ", "a" * 41, "a\n", CANARY],
         ),
-        ("report.filed", "form", ["daily.v1"], ["daily.v2", "", None, CANARY]),
+        ("report.filed.v1", "form", ["daily.v1"], ["daily.v2", "", None, CANARY]),
+        ("report.filed.v2", "form", ["daily.v2"], ["daily.v1", "", None, 2, CANARY]),
+        ("report.filed.v2", "digital", [None], [0, [], {}, {"posts": 1}, CANARY]),
         ("report.filed", "supersedes", [None], [ID, "", CANARY]),
         ("report.corrected", "supersedes", [ID, ID.upper()], [None, "", CANARY]),
         ("report.filed", "captured_at", ["2026-11-23T20:11:05+05:30"], ["2026-11-23T20:11:05", 1_700_000_000, CANARY]),
@@ -183,13 +205,15 @@ def test_members_with_a_form_of_their_own(name: str, path: str, right: list[obje
 
 
 def _ids() -> Iterator[tuple[str, str]]:
-    for name in CATALOGUE:
-        for member in golden.data(f"{name}.v1"):
+    for name in EVERY_VERSION:
+        for member in example(name):
             if member.endswith("_id") or member == "supersedes":
                 yield name, member
 
 
-@pytest.mark.parametrize(("name", "member"), [pair for pair in _ids() if pair != ("report.filed", "supersedes")])
+@pytest.mark.parametrize(
+    ("name", "member"), [pair for pair in _ids() if not pair[0].startswith("report.filed") or pair[1] != "supersedes"]
+)
 def test_ids_are_uuids_in_lower_case(name: str, member: str) -> None:
     upper = "8D1C5E0A-3B57-4C1E-9F6A-2B7C9D0E4F11"
     assert getattr(read(name, with_member(name, member, upper)), member) == upper.lower()
@@ -204,11 +228,11 @@ def test_a_report_refers_to_twenty_photos_at_most() -> None:
     assert errors("report.filed", with_member("report.filed", "evidence", [photo] * 21)) == {("evidence", "too_long")}
 
 
-@pytest.mark.parametrize("name", list(CATALOGUE))
+@pytest.mark.parametrize("name", EVERY_VERSION)
 def test_what_is_required_and_what_may_be_left_out(name: str) -> None:
     """The golden example names all members; one that is not required has a default."""
-    data = golden.data(f"{name}.v1")
-    fields = {field.alias or member: field for member, field in CATALOGUE[name].data.model_fields.items()}
+    data = example(name)
+    fields = {field.alias or member: field for member, field in model(name).model_fields.items()}
     assert data.keys() == fields.keys()
     for member, field in fields.items():
         short = {other: value for other, value in data.items() if other != member}
@@ -218,20 +242,27 @@ def test_what_is_required_and_what_may_be_left_out(name: str) -> None:
             read(name, short)
 
 
-@pytest.mark.parametrize("count", [*COUNTS, "attendance"])
-def test_zero_is_an_answer_but_silence_is_none(count: str) -> None:
-    data = with_member("report.filed", f"activities.{count}", 0)
-    read("report.filed", data)
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        *((name, count) for name in ("report.filed.v1", "report.filed.v2") for count in (*COUNTS, "attendance")),
+        ("report.filed.v1", "media_mentions"),
+        ("report.filed.v2", "press_mentions"),
+    ],
+)
+def test_zero_is_an_answer_but_silence_is_none(name: str, count: str) -> None:
+    data = with_member(name, f"activities.{count}", 0)
+    read(name, data)
     del data["activities"][count]
-    assert errors("report.filed", data) == {(f"activities.{count}", "missing")}
+    assert errors(name, data) == {(f"activities.{count}", "missing")}
 
 
-@pytest.mark.parametrize("name", [name for name in CATALOGUE if "district" in golden.data(f"{name}.v1")])
+@pytest.mark.parametrize("name", [name for name in EVERY_VERSION if "district" in example(name)])
 def test_a_district_lies_in_its_own_state(name: str) -> None:
-    read(name, {**golden.data(f"{name}.v1"), "district": "in-mp.bhopal-city"})
+    read(name, {**example(name), "district": "in-mp.bhopal-city"})
     for district in ("in-up.guna", "in-mz.guna"):
-        assert errors(name, {**golden.data(f"{name}.v1"), "district": district}) == {("", "rule")}
-    assert errors(name, {**golden.data(f"{name}.v1"), "state": "in-up"}) == {("", "rule")}
+        assert errors(name, {**example(name), "district": district}) == {("", "rule")}
+    assert errors(name, {**example(name), "state": "in-up"}) == {("", "rule")}
 
 
 # A policy's members limit each other
@@ -417,17 +448,17 @@ def _places(value: Any, path: str = "") -> Iterator[str]:
         yield from _places(inner, f"{path}{member}.")
 
 
-@pytest.mark.parametrize("name", list(CATALOGUE))
+@pytest.mark.parametrize("name", EVERY_VERSION)
 def test_no_validation_message_repeats_what_was_sent(name: str) -> None:
-    for path in _places(golden.data(f"{name}.v1")):
+    for path in _places(example(name)):
         for planted in (CANARY, [CANARY], {CANARY: CANARY}, CANARY * 1_000, f"{CANARY}\x00"):
             # Free text takes some of them; all others are refused, and `errors` looks at the messages.
             with suppress(pytest.fail.Exception):
                 errors(name, with_member(name, path, planted))
-    assert errors(name, {**golden.data(f"{name}.v1"), "extra": CANARY}) == {("extra", "extra_forbidden")}
+    assert errors(name, {**example(name), "extra": CANARY}) == {("extra", "extra_forbidden")}
     assert errors(name, CANARY)
     with pytest.raises(ValidationError) as raised:
-        CATALOGUE[name].data.model_validate_json(CANARY)
+        model(name).model_validate_json(CANARY)
     assert CANARY not in raised.value.errors()[0]["msg"]
 
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from libs.events.codec import decode, encode, to_structured
 from libs.events.envelope import Event
+from libs.events.reports import FormName
 from libs.events.streams import stream_name
 from libs.events.values import EventData
 from libs.runtime.auth import Verifier, issue_demo_token
@@ -41,7 +42,7 @@ SOON = 20.0
 
 def report_body(event: Event, **changes: object) -> dict[str, Any]:
     """The event as a body of `POST /v1/reports`."""
-    data = event.data.model_dump(mode="json")
+    data = event.as_written.model_dump(mode="json")
     del data["state"]
     return {"id": event.id, **data, **changes}
 
@@ -143,6 +144,7 @@ async def running(
     append_deadline: float = 5.0,
     log_type: type[SqliteEventLog] = SqliteEventLog,
     reads: bool = True,
+    forms: tuple[FormName, ...] = ("daily.v1",),
 ) -> AsyncIterator[Desk]:
     """Ingest over the log in `folder`, in which `before` stands; `reads`: whether its loop runs."""
     logged = io.StringIO()
@@ -151,7 +153,7 @@ async def running(
     file = open_file(folder / "log.db", SCHEMA, read_only=False)
     log = log_type(file, clock, append_deadline)
     keys, health, metrics, logger = demo_keys(folder), Health(), Metrics(), get_logger("ingest")
-    component = build(log=log, clock=clock, states=states, health=health, metrics=metrics)
+    component = build(log=log, clock=clock, states=states, forms=forms, health=health, metrics=metrics)
     app = create_app(
         "Ingest",
         [component.router],

@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -20,7 +19,7 @@ from rozana.client import Client
 from rozana.demo.cast import STATE
 from rozana.process import start_up
 from rozana.verify.checks import Check, first_difference
-from tests.duty.events import filed, named
+from tests.duty.events import filed, named, saying
 from tests.e2e.running import DAY, DISTRICTS, Office, cast, until
 from tests.e2e.test_dead_letters import POISON, poisoned
 from tests.e2e.test_restart import EVENING, JUDGED, clock
@@ -273,7 +272,7 @@ def test_an_alert_that_is_raised_twice(data: Path, command: Command) -> None:
 
 def test_an_id_with_two_bodies_is_a_conflict_where_it_is_ignored(data: Path, command: Command) -> None:
     said = filed("guna", DAY, f"{DAY}T20:00", known_as="twice")
-    other = replace(said, data=said.data.model_copy(update={"summary": "other"}))
+    other = saying(said, summary="other")
     append(data, REPORTS, record_of(said), record_of(said), record_of(other))
     verified = Verified(command, data)
     assert verified.different == {}

@@ -41,6 +41,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.host, settings.port, settings.url) == ("127.0.0.1", 8080, "http://127.0.0.1:8080")
     assert settings.states == tuple(STATES)
     assert len(settings.states) == 36
+    assert settings.forms == ("daily.v1",)
     assert settings.rate == Rate(50, 500)
     assert (settings.clock_start, settings.clock_speed) == (None, 1.0)
     assert (settings.jwks, settings.token, settings.mongo_driver) == (None, None, "motor")
@@ -52,6 +53,7 @@ def test_given(tmp_path: Path) -> None:
         STORE="sqlite:///other.db",
         PORT="0",
         STATES="in-mp, in-tg,in-ct,in-or,in-ut,in-mp",
+        FORMS="daily.v2, daily.v1,daily.v2",
         RATE="5/7",
         CLOCK_START="2026-11-23T06:00:00+05:30",
         CLOCK_SPEED="600.5",
@@ -63,6 +65,7 @@ def test_given(tmp_path: Path) -> None:
     assert settings.store_path == Path("other.db")
     assert settings.port == 0
     assert settings.states == ("in-mp", "in-ts", "in-cg", "in-od", "in-uk")
+    assert settings.forms == ("daily.v1", "daily.v2")
     assert settings.rate == Rate(5, 7)
     assert settings.clock_start == datetime(2026, 11, 23, 0, 30, tzinfo=UTC)
     assert settings.clock_speed == 600.5
@@ -113,6 +116,9 @@ def test_loopback(host: str) -> None:
         ("STATES", "in-mp,", "state codes, of in-an"),
         ("STATES", "IN-MP", "state codes, of in-an"),
         ("STATES", f"in-mp,{CANARY}", "state codes, of in-an"),
+        ("FORMS", "", "a comma list of daily.v1, daily.v2"),
+        ("FORMS", "daily.v1,", "a comma list of daily.v1, daily.v2"),
+        ("FORMS", f"daily.v1,{CANARY}", "a comma list of daily.v1, daily.v2"),
         ("JWKS", "/nowhere/jwks.json", "JWKS file"),
         ("MONGO_DRIVER", "mongoengine", "motor or pymongo"),
         ("RATE", "50", "50/500"),
