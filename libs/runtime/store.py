@@ -1,7 +1,7 @@
 """The port `DocumentStore`: JSON documents in collections, each write guarded. These docstrings are the specification.
 
 `tests/contracts/store_contract.py` holds every adapter to them. Adapters: `store_sqlite.py` (embedded),
-`store_mongo.py` (production, later). Only single-document atomicity is promised, because only that is needed.
+`store_mongo.py` (production). Only single-document atomicity is promised, because only that is needed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,6 +24,17 @@ class Document:
 
 INDEXED = ("state", "district", "day", "status", "rule", "subject", "raised_at")
 """The members of a body that `find` may ask for, in every collection; each adapter keeps indexes on them."""
+INDEXES = (
+    ("state", "day"),
+    ("state", "raised_at"),
+    ("district", "day"),
+    ("day",),
+    ("status", "raised_at"),
+    ("rule", "raised_at"),
+    ("subject", "raised_at"),
+    ("raised_at",),
+)
+"""Each serves documents by its first member, in the order of its second."""
 
 
 class DocumentStore(Protocol):

@@ -15,20 +15,9 @@ import apsw
 from libs.runtime.errors import Unavailable
 from libs.runtime.sqlite import DatabaseFile, Schema, insert_rows, open_file, transaction
 from libs.runtime.sqlite_threads import Reads, Worker
-from libs.runtime.store import INDEXED, Document, Json
+from libs.runtime.store import INDEXED, INDEXES, Document, Json
 
 DOCUMENTS_PER_COMMIT = 1000
-INDEXES = (
-    ("state", "day"),
-    ("state", "raised_at"),
-    ("district", "day"),
-    ("day",),
-    ("status", "raised_at"),
-    ("rule", "raised_at"),
-    ("subject", "raised_at"),
-    ("raised_at",),
-)
-"""Each serves documents by its first member, in the order of its second. A document without the first is not in it."""
 
 # JSON paths of our own names; a missing member sorts as "", as the port says.
 _MEMBER = {name: f"json_extract(body, '$.{name}')" for name in INDEXED}

@@ -33,6 +33,8 @@ class StoreContract:
             "flags": [True, False, None, {}],
             "deep": {"a": {"b": [1, [2]]}},
             "": "",
+            "in-mp.guna": {"$set": {"$gt": 1}, ".": {"..": 2}, "a.$.b": None, "_id": 3},
+            "$where": [{"$ref": "a"}],
         }
         await store.put("days", [Document("in-mp/गुना", 7, body)])
         assert await store.get("days", "in-mp/गुना") == Document("in-mp/गुना", 7, body)
@@ -134,13 +136,18 @@ class StoreContract:
         assert names(await store.find("c", {member: ["1", "2"]}, order_by=member, descending=True)) == ["c", "a", "b"]
 
     async def test_order_is_by_code_point_then_by_id_and_a_missing_member_is_empty(self, store: DocumentStore) -> None:
-        days = {"e": "b", "d": "b", "c": "गुना", "b": "Z", "a": None, "f": "", "g": "\U0001f600", "h": "\uffee"}
+        days = {"e": "b", "d": "b", "c": "गुना", "b": "Z", "i": None, "f": "", "a": None, "h": "\uffee"}
         await store.put("c", [Document(name, 1, {} if day is None else {"day": day}) for name, day in days.items()])
-        ascending = ["a", "f", "b", "d", "e", "c", "h", "g"]
+        ascending = ["a", "f", "i", "b", "d", "e", "c", "h"]
         assert names(await store.find("c", {}, order_by="day")) == ascending
         assert names(await store.find("c", {}, order_by="day", descending=True)) == ascending[::-1]
         assert names(await store.find("c", {})) == sorted(days)
         assert names(await store.find("c", {}, descending=True)) == sorted(days, reverse=True)
+
+    async def test_order_is_by_code_point_beyond_the_first_65536_too(self, store: DocumentStore) -> None:
+        await store.put("c", [doc(name, day=name) for name in ("\U0001f600", "\uffee", "z")])
+        assert names(await store.find("c", {})) == ["z", "\uffee", "\U0001f600"]
+        assert names(await store.find("c", {}, order_by="day")) == ["z", "\uffee", "\U0001f600"]
 
     @pytest.mark.parametrize("descending", [False, True])
     @pytest.mark.parametrize("order_by", [None, "day", "raised_at"])
@@ -199,6 +206,18 @@ class StoreContract:
             await store.put(name, [doc("1"), doc("2")])
         await store.put("empty", [])
         assert await store.collections() == ["a", "a.v2", "b"]
+
+    async def test_a_collection_may_have_any_name(self, store: DocumentStore) -> None:
+        odd = sorted(
+            ("$cmd", "system.users", "a\x00b", ".a", "a.", "a..b", "...", "%41", "A", "गुना", "a b/c", "x" * 60)
+        )
+        for name in odd:
+            await store.put(name, [doc(name)])
+        assert await store.collections() == odd
+        for name in odd:
+            assert await store.ids(name) == [name]
+            await store.drop(name)
+        assert await store.collections() == []
 
     # close
 

@@ -12,8 +12,8 @@ from libs.runtime.clock import SystemClock
 from libs.runtime.errors import Unavailable, WrongDatabase
 from libs.runtime.log_sqlite import open_log
 from libs.runtime.sqlite import open_file
-from libs.runtime.store import INDEXED
-from libs.runtime.store_sqlite import INDEXES, SCHEMA, SqliteDocumentStore, open_store
+from libs.runtime.store import INDEXED, INDEXES
+from libs.runtime.store_sqlite import SCHEMA, SqliteDocumentStore, open_store
 from tests.contracts.sqlite_files import REFUSALS, Spoil, write_lock
 from tests.contracts.store_contract import StoreContract, doc
 

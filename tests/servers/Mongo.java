@@ -3,6 +3,8 @@ import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.message.MongoMessage;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Set;
 import org.h2.mvstore.MVStore;
@@ -22,10 +24,40 @@ public class Mongo {
         H2Backend backend = new H2Backend(store) {
             @Override
             public Document handleMessage(MongoMessage message) {
-                Document answer = super.handleMessage(message);
-                String command = message.getDocument().keySet().iterator().next();
+                Document asked = message.getDocument();
+                String command = asked.keySet().iterator().next();
+                boolean inOrder = command.equals("update") && !Boolean.FALSE.equals(asked.get("ordered"));
+                Document answer = inOrder ? updateInOrder(message) : super.handleMessage(message);
                 if (!READS.contains(command)) commit(); // journal=true: acknowledged is in the file
                 return answer;
+            }
+
+            /** One by one and no further than the first that fails, as MongoDB does; this server would go on. */
+            private Document updateInOrder(MongoMessage message) {
+                int matched = 0, modified = 0, index = 0;
+                List<Document> upserted = new ArrayList<>(), errors = new ArrayList<>();
+                Document answer = null;
+                for (Object update : (Collection<?>) message.getDocument().get("updates")) {
+                    Document one = new Document(message.getDocument()).append("updates", List.of(update));
+                    answer = super.handleMessage(new MongoMessage(message.getChannel(), message.getHeader(), one));
+                    matched += number(answer, "n");
+                    modified += number(answer, "nModified");
+                    for (Object each : list(answer, "upserted")) upserted.add(((Document) each).append("index", index));
+                    for (Object each : list(answer, "writeErrors")) errors.add(((Document) each).append("index", index));
+                    if (!errors.isEmpty()) break;
+                    index++;
+                }
+                answer.append("n", matched).append("nModified", modified);
+                if (!upserted.isEmpty()) answer.append("upserted", upserted);
+                return answer.containsKey("writeErrors") ? answer.append("writeErrors", errors) : answer;
+            }
+
+            private int number(Document answer, String name) {
+                return answer.get(name) instanceof Number ? ((Number) answer.get(name)).intValue() : 0;
+            }
+
+            private Collection<?> list(Document answer, String name) {
+                return answer.get(name) instanceof Collection ? (Collection<?>) answer.get(name) : List.of();
             }
         };
         backend.version(VERSION);
