@@ -112,6 +112,7 @@ class Assembled:
     app: FastAPI
     background: Sequence[Background]
     health: Health
+    metrics: Metrics
 
 
 def assemble(
@@ -150,7 +151,7 @@ def assemble(
         clock=adapters.clock,
         logger=logger,
     )
-    return Assembled(app, [loop for component in components for loop in component.background], health)
+    return Assembled(app, [loop for component in components for loop in component.background], health, metrics)
 
 
 def _webhooks(settings: Settings) -> list[Channel]:

@@ -1,0 +1,44 @@
+"""Ten thousand steps of anything by anybody, and after each the system says what the model says."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.machine.machine import Machine
+
+STEPS_A_RUN = 100
+
+
+def run(keys: Path, runs: int, phases: Sequence[Phase] = tuple(Phase)) -> None:
+    Machine.steps.clear()
+    Machine.keys = keys
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=runs,
+            stateful_step_count=STEPS_A_RUN,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            print_blob=True,
+            phases=phases,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_some_hundred_steps_agree_with_the_model(tmp_path: Path) -> None:
+    run(tmp_path, 2)
+    assert Machine.steps["steps"] >= 2 * STEPS_A_RUN
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_ten_thousand_steps_agree_with_the_model(tmp_path: Path) -> None:
+    run(tmp_path, 100)
+    assert Machine.steps["steps"] >= 10_000
+    assert Machine.steps["crashes"] >= 100
+    assert Machine.steps["unknown outcomes"] >= 10
