@@ -1,5 +1,5 @@
-"""What the whole system must say, worked out a second time from the design, in the plainest way: nothing is folded, every
-question is answered from all that was ever acknowledged. It shares no code with `libs.duty`.
+"""What the whole system must say, worked out a second time from the design, in the plainest way: nothing is folded,
+every question is answered from all that was ever acknowledged. It shares no code with `libs.duty`.
 """
 
 from dataclasses import dataclass, field
