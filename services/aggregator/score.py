@@ -5,8 +5,8 @@ that of misses; a miss does the opposite. An excused day and one that is still p
 unknown day breaks a run of misses (decision 0008), but not one of filed days: nobody knows that it was not filed.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from libs.duty.transitions import Status
 from services.aggregator.counts import FILED
@@ -23,13 +23,19 @@ class Score:
     longest_filed: int = 0
     longest_missed: int = 0
 
-    def after(self, status: Status) -> "Score":
-        """One day more."""
-        counted = replace(self, counts={**self.counts, status: self.counts.get(status, 0) + 1})
-        if status in FILED:
-            run = self.filed + 1
-            return replace(counted, filed=run, missed=0, longest_filed=max(run, self.longest_filed))
-        if status is Status.MISSED:
-            run = self.missed + 1
-            return replace(counted, filed=0, missed=run, longest_missed=max(run, self.longest_missed))
-        return replace(counted, missed=0) if status is Status.UNKNOWN else counted
+    def after(self, statuses: Iterable[Status]) -> "Score":
+        """With these days more, in their order."""
+        counts = dict(self.counts)
+        filed, missed = self.filed, self.missed
+        longest_filed, longest_missed = self.longest_filed, self.longest_missed
+        for status in statuses:
+            counts[status] = counts.get(status, 0) + 1
+            if status in FILED:
+                filed, missed = filed + 1, 0
+                longest_filed = max(longest_filed, filed)
+            elif status is Status.MISSED:
+                filed, missed = 0, missed + 1
+                longest_missed = max(longest_missed, missed)
+            elif status is Status.UNKNOWN:
+                missed = 0
+        return Score(counts, filed, missed, longest_filed, longest_missed)

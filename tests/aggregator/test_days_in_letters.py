@@ -58,9 +58,9 @@ LETTERS = {strip.letter(each): each.status for each in EVERYTHING}
     ],
 )
 def test_runs(days: str, filed: int, missed: int, longest_filed: int, longest_missed: int) -> None:
-    score = Score()
-    for each in days:
-        score = score.after(LETTERS[each])
+    score = Score().after(LETTERS[each] for each in days)
+    for cut in range(len(days)):  # whichever part of them is let go of first
+        assert Score().after(LETTERS[each] for each in days[:cut]).after(LETTERS[each] for each in days[cut:]) == score
     assert (score.filed, score.missed) == (filed, missed)
     assert (score.longest_filed, score.longest_missed) == (longest_filed, longest_missed)
     assert sum(score.counts.values()) == len(days)

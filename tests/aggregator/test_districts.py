@@ -265,9 +265,7 @@ async def test_a_district_says_what_the_boards_say(story: list[Item]) -> None:
                         Status(entry["status"]) for entry in days.values() if entry["tenure_id"] == each["tenure_id"]
                     ]
                     assert each["counts"] == Counter(mine)
-                    score = Score()
-                    for status in mine:
-                        score = score.after(status)
+                    score = Score().after(mine)
                     assert each["filed"] == {"current": score.filed, "longest": score.longest_filed}
                     assert each["missed"] == {"current": score.missed, "longest": score.longest_missed}
         finally:

@@ -7,12 +7,13 @@ duty. Days that it lets go of never change again: the snapshot keeps a letter of
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from typing import cast
 
 from pydantic import TypeAdapter
 
 from libs.duty.days import Entry, OpenDay
+from libs.duty.deadlines import Deadlines
 from libs.duty.roster import Tenure
 from libs.duty.state_duty import HANDLES, StateDuty
 from libs.duty.transitions import DayOpened, ReportKept, StatusChanged, Transition
@@ -96,13 +97,10 @@ def _let_go(snapshot: Districts, days: Mapping[date, OpenDay]) -> bool:
         for code in snapshot.duty.roster.districts:
             past, entry = snapshot.past.setdefault(code, Past()), day.entries.get(code)
             past.strip = (past.strip + letter(entry))[-LONGEST:]
-            _count(past.scores, entry)
+            if entry is not None and entry.tenure_id is not None:
+                score = past.scores.get(entry.tenure_id, Score())
+                past.scores[entry.tenure_id] = score.after([entry.status])
     return bool(gone)
-
-
-def _count(scores: dict[str, Score], entry: Entry | None) -> None:
-    if entry is not None and entry.tenure_id is not None:
-        scores[entry.tenure_id] = scores.get(entry.tenure_id, Score()).after(entry.status)
 
 
 def _touched(duty: StateDuty, transitions: Iterable[Transition]) -> set[str]:
@@ -128,14 +126,8 @@ def _district(snapshot: Districts, code: str, event_time: str | None) -> Body:
     """The document of a district. `event_time` is the received_at of the last event that touched it."""
     duty, past = snapshot.duty, snapshot.past.get(code, Past())
     district, last = duty.roster.districts[code], duty.last_day()
-    strip, scores = past.strip, dict(past.scores)
-    open_days: list[Json] = []
-    for day in duty.days.values():
-        entry = day.entries.get(code)
-        strip += letter(entry)
-        _count(scores, entry)
-        if entry is not None:
-            open_days.append(open_day(day, entry))
+    strip = past.strip + "".join(letter(day.entries.get(code)) for day in duty.days.values())
+    open_days = [(day, day.entries[code]) for day in duty.days.values() if code in day.entries]
     return {
         "state": duty.state,
         "district": code,
@@ -147,8 +139,16 @@ def _district(snapshot: Districts, code: str, event_time: str | None) -> Body:
         "closed_at": format_instant(district.closed_at) if district.closed_at else None,
         "last_day": last.isoformat() if last else None,
         "strip": strip[-LONGEST:],
-        "open_days": open_days,
-        "tenures": [_tenure(tenure, scores.get(tenure.tenure_id, Score())) for tenure in district.tenures],
+        "open_days": [open_day(day, entry) for day, entry in open_days],
+        "tenures": [
+            _tenure(
+                tenure,
+                past.scores.get(tenure.tenure_id, Score()).after(
+                    entry.status for _, entry in open_days if entry.tenure_id == tenure.tenure_id
+                ),
+            )
+            for tenure in district.tenures
+        ],
         "event_time": event_time,
     }
 
@@ -162,10 +162,13 @@ def open_day(day: OpenDay, entry: Entry) -> Mapping[str, Json]:
         "tenure_id": entry.tenure_id,
         "report_id": entry.report_id,
         "version_id": entry.version_id,
-        "due_at": format_instant(day.deadlines.due_at),
-        "grace_until": format_instant(day.deadlines.grace_until),
-        "lock_at": format_instant(day.deadlines.lock_at),
+        **_limits(day.deadlines),
     }
+
+
+@lru_cache(maxsize=128)  # the same few days are written of every district
+def _limits(limits: Deadlines) -> Mapping[str, Json]:
+    return {name: format_instant(getattr(limits, name)) for name in ("due_at", "grace_until", "lock_at")}
 
 
 def _tenure(tenure: Tenure, score: Score) -> Mapping[str, Json]:
