@@ -126,7 +126,7 @@ class Courier:
         """Its channel may come back at the next start, until it is too old."""
         delivery = Delivery.model_validate(document.body)
         attempt = Attempt(at=event_time(delivery.kind, self._now()))
-        if self._clock.now() > (delivery.held_until or opens_at(delivery)) + SENT_WITHIN:
+        if self._clock.now() - (delivery.held_until or opens_at(delivery)) > SENT_WITHIN:
             gone = delivery.model_copy(update={"attempts": (*delivery.attempts, attempt)})
             ended = _ended(gone, "expired", "channel-removed")
             if await self._put(document.id, document.version + 1, ended):
@@ -162,7 +162,7 @@ class Courier:
                 return ended.model_copy(update={"status": "due", "held_until": until, "tries": 0})
             case Over(outcome, reason):
                 return _ended(claimed, outcome, reason)
-            case None:
+            case _:
                 return await self._send(key, claimed)
 
     async def _send(self, key: str, claimed: Delivery) -> Delivery:

@@ -13,17 +13,14 @@ from libs.runtime.principal import contains
 class Route:
     """What one channel is for; an alert must fit all of it.
 
-    audiences: who reads it. None: nobody is told by it (the log, which itself leaves out what operators may not know).
+    audiences: who reads it, and may be told what all of them may know.
     scopes: `in`, states, districts. rules: which alerts. min_level: from which rung of the ladder on.
     """
 
-    audiences: frozenset[Audience] | None
+    audiences: frozenset[Audience]
     scopes: tuple[str, ...] = ("in",)
     rules: frozenset[Rule] = frozenset(Rule)
     min_level: int = 1
-
-
-EVERYTHING = Route(audiences=None)
 
 
 def channels_for(kind: Kind, alert: AlertRaised, routes: Mapping[str, Route]) -> list[str]:
@@ -36,10 +33,10 @@ def _wants(route: Route, alert: AlertRaised) -> bool:
         alert.rule in route.rules
         and alert.level >= route.min_level
         and any(contains(scope, alert.subject_code) for scope in route.scopes)
-        and (route.audiences is None or not route.audiences.isdisjoint(alert.audience))
+        and not route.audiences.isdisjoint(alert.audience)
     )
 
 
 def _may_know(route: Route, kind: Kind) -> bool:
     """All who read the channel may read the alert's stream: of grievances, AICC alone, not AICC among others."""
-    return route.audiences is None or route.audiences <= PERMISSIONS[f"stream:{kind}"]
+    return route.audiences <= PERMISSIONS[f"stream:{kind}"]

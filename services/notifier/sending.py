@@ -36,7 +36,7 @@ def verdict(delivery: Delivery, alert: Alert | None, now: datetime) -> Wait | Ov
             return Over("dropped", "acknowledged")
         if until > opens:
             opens, reason = until, alert.status
-    if now > opens + SENT_WITHIN:
+    if now - opens > SENT_WITHIN:  # never opens + SENT_WITHIN: somebody may have snoozed to the end of the calendar
         return Over("expired", "too-old")
     if alert is not None and alert.status == "resolved":
         return Over("dropped", "resolved")

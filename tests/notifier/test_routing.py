@@ -6,7 +6,8 @@ import pytest
 
 from libs.events.alerts import AlertRaised, Audience, Cause, Rule
 from libs.events.streams import Kind
-from services.notifier.routing import EVERYTHING, Route, channels_for
+from services.notifier.channels.log import LogChannel
+from services.notifier.routing import Route, channels_for
 from tests.duty.events import named
 
 
@@ -56,14 +57,15 @@ GRIEVANCE = raised(Rule.GRIEVANCE_RAISED, ("aicc",))
         ("alerts", MISSED, route("pcc", "aicc"), True),
         ("alerts", HIGH, route("aicc"), True),
         ("alerts", SOON, route("pcc", "aicc"), False),
-        ("alerts", MISSED, EVERYTHING, True),
+        ("alerts", MISSED, LogChannel.route, True),
+        ("alerts", SOON, LogChannel.route, True),
         # who may know
         ("grievances", GRIEVANCE, route("aicc"), True),
         ("grievances", GRIEVANCE, route("pcc"), False),
         ("grievances", GRIEVANCE, route("pcc", "aicc"), False),
         ("grievances", GRIEVANCE, route("president", "pcc", "aicc"), False),
         ("grievances", raised(Rule.GRIEVANCE_RAISED, ("pcc", "aicc")), route("pcc"), False),
-        ("grievances", GRIEVANCE, EVERYTHING, True),
+        ("grievances", GRIEVANCE, LogChannel.route, False),
         # scope, by hierarchy and never by prefix
         ("alerts", MISSED, route("pcc", scopes=("in-mp",)), True),
         ("alerts", MISSED, route("pcc", scopes=("in-mp.guna",)), True),
@@ -84,7 +86,7 @@ def test_it_goes_there(kind: Kind, alert: AlertRaised, to: Route, goes: bool) ->
 
 
 def test_each_channel_for_itself_and_in_order() -> None:
-    routes = {"z": route("pcc"), "a": route("aicc"), "log": EVERYTHING}
+    routes = {"z": route("pcc"), "a": route("aicc"), "log": LogChannel.route}
     assert channels_for("alerts", MISSED, routes) == ["z", "log"]
     assert channels_for("alerts", HIGH, routes) == ["z", "a", "log"]
     assert channels_for("alerts", MISSED, {}) == []

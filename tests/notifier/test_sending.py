@@ -16,6 +16,8 @@ RAISED = datetime(2026, 11, 23, 18, 30, tzinfo=UTC)
 HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
 SNOOZED, ACKNOWLEDGED, FOR_GOOD = ("snoozed", 8 * HOUR), ("acknowledged", 8 * HOUR), ("acknowledged", None)
 DAY = SENT_WITHIN
+END = datetime.max.replace(tzinfo=UTC) - RAISED
+"""Until when somebody may snooze: the end of the calendar."""
 
 Did = tuple[Literal["snoozed", "acknowledged", "escalated", "resolved"], timedelta | None]
 
@@ -76,6 +78,7 @@ TOO_OLD, RESOLVED = Over("expired", "too-old"), Over("dropped", "resolved")
         ((ACKNOWLEDGED,), HOUR, Wait(RAISED + 8 * HOUR, "acknowledged")),
         ((ACKNOWLEDGED,), 8 * HOUR, None),
         ((("snoozed", 100 * HOUR),), 99 * HOUR, Wait(RAISED + 100 * HOUR, "snoozed")),
+        ((("snoozed", END),), 99 * HOUR, Wait(RAISED + END, "snoozed")),
         # the last word counts
         ((SNOOZED, ("snoozed", 2 * HOUR)), 2 * HOUR, None),
         ((("snoozed", 2 * HOUR), SNOOZED), 2 * HOUR, Wait(RAISED + 8 * HOUR, "snoozed")),

@@ -133,6 +133,14 @@ async def test_a_certificate_of_another_name_or_of_nobody_is_not_believed(tmp_pa
         assert sink.received == []
 
 
+async def test_other_authorities_are_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, _ = certificate(tmp_path, NAME)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+    async with Sink().serving(tls=server) as sink:
+        await channel(sink.url(NAME), resolve=answering("127.0.0.1")).send(MESSAGE)
+        assert len(sink.received) == 1
+
+
 async def test_an_address_as_host_over_both_protocols(tmp_path: Path) -> None:
     server, trusting = certificate(tmp_path, "::1")
     async with Sink().serving(host="::1", tls=server) as sink:
