@@ -53,7 +53,7 @@ class Adapters:
 
 async def open_adapters(settings: Settings, *, read_only: bool = False) -> Adapters:
     """Open what the settings name; `read_only`, beside the process that writes. Raises StartRefused."""
-    clock = await _clock(settings)
+    clock = await system_clock(settings)
     log = open_log(settings.log_path, clock, read_only=read_only)
     try:
         store = open_store(settings.store_path, read_only=read_only)
@@ -84,6 +84,16 @@ async def opened_log(settings: Settings) -> AsyncIterator[EventLog]:
 
 
 @asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator[DocumentStore]:
+    """The store alone, to be read beside the process that writes it. Raises WrongDatabase."""
+    store = open_store(settings.store_path, read_only=True)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
 async def temporary_store() -> AsyncIterator[DocumentStore]:
     """An empty store that is gone afterwards."""
     with TemporaryDirectory(prefix="rozana-") as folder:
@@ -94,7 +104,7 @@ async def temporary_store() -> AsyncIterator[DocumentStore]:
             await store.close()
 
 
-async def _clock(settings: Settings) -> Clock:
+async def system_clock(settings: Settings) -> Clock:
     """A shifted clock never starts before what the log already holds: time would run twice."""
     if settings.clock_start is None and settings.clock_speed == 1:
         return SystemClock()

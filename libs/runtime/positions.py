@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import count
 
+from libs.events.streams import keeps_hours
 from libs.runtime.log import EventLog
 
 STALLED_SECONDS = 30.0
@@ -77,5 +78,10 @@ class Positions:
         for stream in behind:
             if stream in before and before[stream][0] == self._next[stream]:
                 self._behind[stream] = before[stream]
-        stalled = [stream for stream, (_, since) in self._behind.items() if now - since > STALLED_SECONDS]
+        stalled = [_name(stream) for stream, (_, since) in self._behind.items() if now - since > STALLED_SECONDS]
         return f"no progress in {', '.join(stalled)}" if stalled else None
+
+
+def _name(stream: str) -> str:
+    """Whose stream of grievances has something that is not read yet, nobody is told."""
+    return stream if keeps_hours(stream) else f"a stream of {stream.rsplit('.', 1)[-1]}"

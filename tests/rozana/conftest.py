@@ -1,12 +1,16 @@
 """The command in this process, for what is refused before anything runs: a process of its own costs half a second."""
 
+import asyncio
 import os
+import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from rozana.cli import main
+from tests.rozana.day import a_days_work
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -28,3 +32,18 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return left.value.code, out, told
 
     return run
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("work") / "data"
+    asyncio.run(a_days_work(folder))
+    return folder
+
+
+@pytest.fixture
+def data(work: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be tampered with."""
+    copy = tmp_path / "data"
+    shutil.copytree(work, copy)
+    return copy

@@ -1,7 +1,5 @@
 """`rozana verify`: after a day's work nothing is wrong; each thing that is tampered with is found and named."""
 
-import asyncio
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,51 +10,21 @@ from libs.events.codec import encode
 from libs.events.envelope import Event
 from libs.events.grievances import GrievanceRaised, Severity
 from libs.events.streams import stream_name
-from libs.runtime.clock import SystemClock
 from libs.runtime.log import NewRecord
-from libs.runtime.log_sqlite import open_log
-from rozana.client import Client
 from rozana.demo.cast import STATE
-from rozana.process import start_up
 from rozana.verify.checks import Check, first_difference
 from tests.duty.events import filed, named, saying
-from tests.e2e.running import DAY, DISTRICTS, Office, cast, until
-from tests.e2e.test_dead_letters import POISON, poisoned
-from tests.e2e.test_restart import EVENING, JUDGED, clock
+from tests.e2e.running import DAY
+from tests.e2e.test_dead_letters import POISON
+from tests.e2e.test_restart import JUDGED
 from tests.rozana.command import one_line
 from tests.rozana.conftest import Command
+from tests.rozana.day import append, change, place
 from tests.runtime.broken import BROKEN
 from tests.runtime.streams import of_type, record_of
 
 REPORTS, ALERTS, GRIEVANCES = (stream_name(kind, STATE) for kind in ("reports", "alerts", "grievances"))
 BOARD = f"{STATE}/{DAY}"
-
-
-async def _a_days_work(data: Path) -> None:
-    up = await start_up(data, settings=clock(EVENING))
-    async with Client(up.url) as client:
-        office = Office(data, client)
-        await office.import_roster(cast())
-        for district in DISTRICTS[2:4]:
-            await office.file(district)
-    assert await up.stop() == 0
-    await poisoned(data, [POISON])
-    up = await start_up(data, settings=clock(JUDGED))
-    async with Client(up.url) as client:
-        office = Office(data, client)
-
-        async def told() -> bool:
-            return len(await office.alerts(rule="missed-report")) == 3
-
-        await until(told)
-    assert await up.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("work") / "data"
-    asyncio.run(_a_days_work(folder))
-    return folder
 
 
 class Verified:
@@ -77,41 +45,6 @@ class Verified:
         assert self.code == (1 if found else 0)
         assert ("docs/runbook.md#verify" in self.told) == bool(found)
         return found
-
-
-@pytest.fixture
-def data(work: Path, tmp_path: Path) -> Path:
-    """A copy of it, to be tampered with."""
-    copy = tmp_path / "data"
-    shutil.copytree(work, copy)
-    return copy
-
-
-def change(file: Path, statement: str, *values: str | int | bytes) -> None:
-    """As somebody who has the file and no scruples."""
-    with apsw.Connection(str(file)) as connection:
-        connection.execute(statement, values)
-        assert connection.total_changes() > 0
-    connection.close()
-
-
-def place(data: Path, stream: str, offset: int) -> int:
-    """The row of a record; -1 is the last."""
-    connection = apsw.Connection(str(data / "log.db"))
-    first = connection.execute("SELECT id << 40 FROM streams WHERE name = ?", (stream,)).get
-    last = connection.execute("SELECT max(place) FROM records WHERE place < ? + (1 << 40)", (first,)).get
-    connection.close()
-    return int(first) + offset if offset >= 0 else int(last)
-
-
-async def _append(data: Path, stream: str, *records: NewRecord) -> None:
-    log = open_log(data / "log.db", SystemClock())
-    await log.append(stream, records)
-    await log.close()
-
-
-def append(data: Path, stream: str, *records: NewRecord) -> None:
-    asyncio.run(_append(data, stream, *records))
 
 
 def test_a_days_work_is_all_right(data: Path, command: Command) -> None:

@@ -101,3 +101,14 @@ async def test_not_ready_while_a_stream_stands_still_behind_its_end(made: Runtim
     assert await positions.lag(made.log) == f"no progress in {ONE}"
     positions.move(ONE, 2)
     assert await positions.lag(made.log) is None
+
+
+async def test_of_grievances_it_does_not_tell_whose_stream_stands_still(made: Runtime) -> None:
+    now = 0.0
+    positions = Positions(["rozana.in-mp.grievances"], now=lambda: now)
+    positions.move("rozana.in-mp.grievances", 0)
+    assert await positions.lag(made.log) is None
+    await made.write(reports(1), "rozana.in-mp.grievances")
+    assert await positions.lag(made.log) is None
+    now += STALLED_SECONDS + 1
+    assert await positions.lag(made.log) == "no progress in a stream of grievances"

@@ -1,0 +1,70 @@
+"""Everything looked at once: a table, then a line for each thing that is wrong."""
+
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from libs.runtime.errors import RozanaError, StartRefused
+from libs.runtime.settings import Settings
+from rozana.compose import opened_log, opened_store, system_clock
+from rozana.doctor.files import look_at_disk, look_at_log, look_at_settings, look_at_store
+from rozana.doctor.findings import Findings
+from rozana.doctor.served import Served, ask
+
+
+async def doctor(settings: Settings) -> int:
+    """The exit code: 0 when nothing is wrong, else 1. Works beside `rozana up`, and where nothing runs."""
+    served = await ask(settings.url)
+    findings = served.findings
+    findings += await _look_at_files(settings, served)
+    findings += look_at_disk(settings)
+    findings += look_at_settings(settings)
+    show(findings, Console())
+    return 1 if findings.wrongs else 0
+
+
+async def _look_at_files(settings: Settings, served: Served) -> Findings:
+    findings = Findings()
+    try:
+        async with opened_log(settings) as log:
+            findings += await look_at_log(log, settings.states, served.positions)
+    except RozanaError as error:
+        todo = "see what ROZANA_DATA and ROZANA_LOG say, or restore a backup"
+        findings.ill("log", "the log", f"cannot be read: {error}", todo=todo, anchor="log")
+    if not settings.store_path.exists():
+        findings.well("store", str(settings.store_path), "does not exist: `rozana up` makes it from the log")
+        return findings
+    try:
+        async with opened_store(settings) as store:
+            findings += await look_at_store(store, settings.states, served.now or await _now(settings))
+    except RozanaError as error:
+        todo = "stop `rozana up` and move the store away: it is made again from the log"
+        findings.ill("store", "the store", f"cannot be read: {error}", todo=todo, anchor="store")
+    return findings
+
+
+async def _now(settings: Settings) -> datetime:
+    """By the clock that the system would start on."""
+    try:
+        return (await system_clock(settings)).now()
+    except StartRefused:  # of the log, which has been told already
+        return datetime.now().astimezone()
+
+
+def show(findings: Findings, console: Console) -> None:
+    table = Table(show_edge=False, pad_edge=False)
+    for column in ("part", "what", "how it is"):
+        table.add_column(column, overflow="fold")
+    part = ""
+    for row in findings.rows:
+        style = "bold red" if row.wrong else ""
+        table.add_row("" if row.part == part else row.part, Text(row.what, style), Text(row.told, style))
+        part = row.part
+    console.print(table)
+    console.print()
+    for line in findings.lines:
+        console.print(Text.assemble(("wrong  ", "bold red"), line), soft_wrap=True)
+    if not findings.lines:
+        console.print(Text("nothing is wrong", "green"))
