@@ -57,8 +57,8 @@ def _unless_sealed(duty: DutyState, day: date, at: datetime) -> Outcome:
 
 
 def _report(duty: DutyState, event: Event, data: ReportFiled | ReportCorrected) -> Outcome:
-    known = next((day.reports[event.id] for day in duty.days.values() if event.id in day.reports), None)
-    if known is not None:
+    if found := duty.seen(event.id):
+        _, known = found
         return Outcome.DUPLICATE if known.body_hash == event.body_hash() else Outcome.CONFLICT
     if refused := _outside(duty, event.time, data.district, data.day):
         return refused

@@ -100,8 +100,9 @@ def _consecutive(duty: DutyState, code: str, tenure_id: str | None, day: date, a
 
 def forget(duty: DutyState) -> None:
     """Let go of days that are locked for good by the stream's clock, and keep of them only the count of misses."""
-    for day in list(duty.days.values())[:-1]:
-        if not day.closed or duty.clock is None or day.deadlines.lock_at + KEPT_AFTER_LOCK > duty.clock:
+    while len(duty.days) > 1 and duty.clock is not None:
+        day = next(iter(duty.days.values()))
+        if not day.closed or day.deadlines.lock_at + KEPT_AFTER_LOCK > duty.clock:
             return
         for code, entry in day.entries.items():
             district = duty.roster.districts[code]

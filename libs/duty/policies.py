@@ -2,11 +2,17 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
 from zoneinfo import ZoneInfo
+
+from pydantic import Field
 
 from libs.duty.deadlines import Deadlines, deadlines
 from libs.duty.outcomes import Outcome
 from libs.events.policy import PolicyAdopted
+
+MOST_KNOWN = 1000
+"""Days whose deadlines are remembered: whoever asks may name any."""
 
 
 @dataclass(slots=True)
@@ -23,16 +29,28 @@ class Policies:
     """All of a state's policies by rising version. Of those that rule a day, the latest version does."""
 
     adopted: list[Adopted] = field(default_factory=list)
+    known: Annotated[dict[date, Deadlines], Field(exclude=True)] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Deadlines worked out before: every event asks for those of the next day. They hold until a policy is adopted."""
 
     def __bool__(self) -> bool:
         return bool(self.adopted)
 
     def on(self, day: date) -> Adopted:
         """The one in force on `day`; before the first one's first day, the first (reports are kept, not counted)."""
-        return next((each for each in reversed(self.adopted) if each.first_day <= day), self.adopted[0])
+        for each in reversed(self.adopted):
+            if each.first_day <= day:
+                return each
+        return self.adopted[0]
 
     def deadlines(self, day: date) -> Deadlines:
-        return deadlines(day, self.on(day).policy)
+        found = self.known.get(day)
+        if found is None:
+            if len(self.known) >= MOST_KNOWN:
+                self.known.clear()
+            found = self.known[day] = deadlines(day, self.on(day).policy)
+        return found
 
     def owes(self, day: date, logged_at: datetime) -> bool:
         """Whether a holder logged at `logged_at` owes `day`: its due_at lies after both were logged (guarantee 5)."""
@@ -59,6 +77,7 @@ class Policies:
 
     def adopt(self, data: PolicyAdopted, at: datetime, opened: date | None) -> None:
         self.adopted.append(Adopted(data, self._first_day(data, at, opened), at))
+        self.known.clear()
 
     def _first_day(self, data: PolicyAdopted, at: datetime, opened: date | None) -> date:
         """The first policy rules from any day it names; a later one only from a day that has not begun, by the calendar

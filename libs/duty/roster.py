@@ -63,14 +63,20 @@ class District:
     misses: Misses = field(default_factory=Misses)
 
     def holder(self, day: date) -> Tenure | None:
-        return next((tenure for tenure in self.tenures if tenure.holds(day)), None)
+        for tenure in self.tenures:
+            if tenure.holds(day):
+                return tenure
+        return None
 
     def accountable(self, day: date, known_by: datetime) -> Tenure | None:
         """Whose report of `day` is accepted: the holder by what was logged before `known_by`, when the day was judged.
 
         If there was none, nobody owed it, and it is today's holder by the whole roster.
         """
-        return next((tenure for tenure in self.tenures if tenure.held(day, known_by)), None) or self.holder(day)
+        for tenure in self.tenures:
+            if tenure.held(day, known_by):
+                return tenure
+        return self.holder(day)
 
 
 @dataclass(slots=True)

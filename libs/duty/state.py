@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from libs.duty.days import OpenDay
+from libs.duty.days import OpenDay, ReportSeen
 from libs.duty.deadlines import Deadlines
 from libs.duty.policies import Policies
 from libs.duty.roster import Roster
@@ -41,11 +41,19 @@ class DutyState:
 
     def limits(self, day: date) -> Deadlines:
         """The deadlines of any day. Needs a policy."""
-        return self.days[day].deadlines if day in self.days else self.policies.deadlines(day)
+        known = self.days.get(day)
+        return known.deadlines if known else self.policies.deadlines(day)
+
+    def seen(self, event_id: str) -> tuple[OpenDay, ReportSeen] | None:
+        """The report that goes by this id, and the day it was filed for, while the day stands open."""
+        for day in self.days.values():
+            if known := day.reports.get(event_id):
+                return day, known
+        return None
 
     def forgotten(self, day: date) -> bool:
         """Whether `day` has been let go of: locked for good."""
-        return bool(self.days) and day < next(iter(self.days))
+        return day not in self.days and bool(self.days) and day < next(iter(self.days))
 
     def sealed(self, day: date, at: datetime) -> bool:
         """Whether roster and calendar, logged at `at`, come too late for `day`: its grace is over, or it is judged.

@@ -136,8 +136,9 @@ class StateDuty(DutyState):
 
     def _fold_repeat(self, event: Event, outcome: Outcome) -> Iterator[Transition]:
         """A known id again: of two copies the earlier received_at counts; another body changes nothing but a count."""
-        day = next(day for day in self.days.values() if event.id in day.reports)
-        code = day.reports[event.id].district
+        found = self.seen(event.id)
+        assert found is not None  # noqa: S101 -- examine has seen it
+        day, code = found[0], found[1].district
         entry = day.entries[code]
         if outcome is Outcome.CONFLICT:
             entry.conflicts += 1
