@@ -11,7 +11,10 @@ def canonical_json(value: object) -> bytes:
     Python's own writer gives exactly these for such values when member names are ASCII and numbers are integers of at
     most 53 bits, as all of ours are; floats are never passed. `tests/events/test_canonical.py` holds it to a reference.
     """
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _WRITER.encode(value).encode()
+
+
+_WRITER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def canonical_hash(value: object) -> str:

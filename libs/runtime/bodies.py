@@ -4,7 +4,8 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -37,9 +38,10 @@ async def read_json_body(
 
     `deadline` is in seconds of real time, for the whole body.
     """
-    _check_content_type(request, content_types)
+    said = dict(reversed(request.scope["headers"]))  # of two equal names the first counts
+    _check_content_type(said, content_types)
     too_large = Problem(413, f"the body may have at most {limit_bytes} bytes", headers=_HANG_UP)
-    if (length := request.headers.get("content-length", "")).isdecimal() and int(length) > limit_bytes:
+    if (length := said.get(b"content-length", b"")).isdigit() and int(length) > limit_bytes:
         raise too_large
     chunks: list[bytes] = []
     left = limit_bytes
@@ -61,15 +63,17 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _check_content_type(request: Request, content_types: Collection[str]) -> None:
-    parameters = request.headers.get("content-type", "").lower().replace('"', "").replace(" ", "").split(";")[1:]
-    if (
-        media_type(request) not in content_types
-        or not {parameter for parameter in parameters if parameter} <= {"charset=utf-8"}
-        or request.headers.get("content-encoding", "identity").lower() != "identity"
-    ):
+def _check_content_type(said: Mapping[bytes, bytes], content_types: Collection[str]) -> None:
+    if not _fits(said.get(b"content-type", b""), said.get(b"content-encoding", b""), tuple(content_types)):
         accepted = " or ".join(content_types)
         raise Problem(415, f"the body must be {accepted} in UTF-8, not compressed", headers={"Accept": accepted})
+
+
+@lru_cache(maxsize=256)  # pure, and clients say the same few things
+def _fits(content_type: bytes, encoding: bytes, content_types: tuple[str, ...]) -> bool:
+    media, *parameters = content_type.decode("latin-1").lower().replace('"', "").replace(" ", "").split(";")
+    named = {parameter for parameter in parameters if parameter}
+    return media in content_types and named <= {"charset=utf-8"} and encoding.lower() in {b"", b"identity"}
 
 
 def check_json(body: bytes) -> object:
@@ -79,7 +83,8 @@ def check_json(body: bytes) -> object:
     """
     if body.startswith(b"\xef\xbb\xbf"):
         raise Problem(400, "the body starts with a byte order mark")
-    if brackets := _brackets_below(DEEPEST, body):
+    may_be_deep = body.count(b"{") + body.count(b"[") > DEEPEST
+    if may_be_deep and (brackets := _brackets_below(DEEPEST, body)):
         balanced = brackets.count(b"(") == brackets.count(b")")
         raise Problem(400, f"the body is nested deeper than {DEEPEST} levels" if balanced else NOT_JSON)
     try:

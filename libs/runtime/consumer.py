@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Never, Protocol
+
+from prometheus_client import Gauge
 
 from libs.events.codec import InvalidEvent, UnknownType, UnknownVersion, decode
 from libs.events.envelope import Recorded
@@ -95,10 +98,10 @@ async def consume(
 
     Raises LogMismatch, ReadStopped, Unavailable, and whatever the sink raises.
     """
-    decoder = _Decoder(name, await log.identity(), metrics, dead_letters)
+    decoder, show = _Decoder(name, await log.identity(), metrics, dead_letters), _shown(metrics, name)
     for stream in positions.streams:
         positions.move(stream, await position_after(log, stream, await sink.checkpoint(stream), decoder.log))
-        _show(metrics, name, stream, positions[stream])
+        show(stream, positions[stream])
     async with log.reader({stream: positions[stream] for stream in positions.streams}) as reader:
         while True:
             polled = await reader.poll(max_records=max_records, timeout=POLL_SECONDS)
@@ -106,14 +109,23 @@ async def consume(
                 batch = await decoder.batch(stream, positions[stream], records)
                 await sink.fold(batch)
                 positions.move(stream, batch.checkpoint.offset + 1)
-                _show(metrics, name, stream, positions[stream])
+                show(stream, positions[stream])
             await sink.rest()
 
 
-def _show(metrics: Metrics, name: str, stream: str, position: int) -> None:
-    if keeps_hours(stream):
-        metrics.consumer_position.labels(consumer=name, stream=stream).set(position)
-        metrics.consumer_last_progress_timestamp.labels(consumer=name, stream=stream).set(time.time())
+def _shown(metrics: Metrics, name: str) -> Callable[[str, int], None]:
+    """Shows how far the consumer has come in a stream. Looking labels up costs more than setting a gauge."""
+
+    @cache
+    def gauges(stream: str) -> Sequence[Gauge]:
+        found = (metrics.consumer_position, metrics.consumer_last_progress_timestamp)
+        return [gauge.labels(consumer=name, stream=stream) for gauge in found] if keeps_hours(stream) else ()
+
+    def show(stream: str, position: int) -> None:
+        for gauge, value in zip(gauges(stream), (position, time.time()), strict=False):
+            gauge.set(value)
+
+    return show
 
 
 async def replay(
@@ -174,6 +186,7 @@ class _Decoder:
         self.log = log
         self._name = name
         self._metrics = metrics
+        self._consumed = cache(metrics.events_consumed.labels)
         self._dead_letters = dead_letters
         self._faults = FaultLimit()
 
@@ -187,7 +200,7 @@ class _Decoder:
                 )
             unreadable = False
             try:
-                event = decode(record.headers, record.value)
+                event = record.event or decode(record.headers, record.value)
             except UnknownType:
                 self._metrics.events_skipped.labels(consumer=self._name, reason="unknown-type").inc()
             except UnknownVersion as error:
@@ -201,6 +214,5 @@ class _Decoder:
             else:
                 items.append(Recorded(event, stream, offset, record.appended_at))
             self._faults.count(unreadable=unreadable)
-        kind = stream.rsplit(".", 1)[-1]
-        self._metrics.events_consumed.labels(consumer=self._name, stream_kind=kind).inc(len(items))
+        self._consumed(self._name, stream.rsplit(".", 1)[-1]).inc(len(items))
         return Batch(stream, items, Checkpoint(records[-1].offset, event_id(records[-1]), self.log))

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache, partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -31,6 +32,8 @@ from libs.runtime.telemetry import Logger, Metrics
 UNWATCHED_ROUTES = frozenset({"/v1/grievances"})
 """Nothing is kept of these but a count: a time or a duration could expose a complainant."""
 UNLOGGED_ROUTES = UNWATCHED_ROUTES | {"/live", "/ready", "/metrics"}
+EXPECTED = (Problem, Unauthenticated, Unavailable, HTTPException, RequestValidationError, ClientDisconnect)
+"""Errors that are answered with a problem document."""
 METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 CUT = "rozana.cut"
 """The extension of the ASGI scope by which an answer can break its connection off (libs.runtime.service)."""
@@ -80,14 +83,18 @@ def create_app(
     app.state.limits = RateLimits(rate)
     app.state.stopping = Stopping()
     templates: dict[object, str] = {route.endpoint: route.path for route in app.routes if isinstance(route, Route)}
+    hot: list[Route] = []
     for router in (*routers, _system_routes(health, metrics, clock)):
-        # Plain routes stand in the app itself, ahead of their router: FastAPI's layers would cost a hot one 30 us more.
-        app.router.routes.extend(route for route in router.routes if type(route) is Route)
+        hot += [route for route in router.routes if type(route) is Route]
         app.include_router(router)
         templates |= {route.endpoint: route.path for route in router.routes if isinstance(route, Route)}
-    for expected in (Problem, Unauthenticated, Unavailable, HTTPException, RequestValidationError, ClientDisconnect):
+    for expected in EXPECTED:
         app.add_exception_handler(expected, _answer)
     app.add_middleware(_Access, templates=templates, metrics=metrics, logger=logger)
+    framework = app.build_middleware_stack
+    app.build_middleware_stack = lambda: _Hot(  # type: ignore[method-assign]  # its outermost layers cost as much as ours
+        framework(), hot, partial(_Access, templates=templates, metrics=metrics, logger=logger)
+    )
     describe(app)
     return app
 
@@ -110,7 +117,7 @@ async def _answer(_request: Request, error: Exception) -> Response:
 
 def principal_of(request: Request) -> Principal:
     """Whose token the request carries, after taking one from that subject's bucket. Raises Problem 401 or 429."""
-    given = request.headers.getlist("authorization")
+    given = [value.decode("latin-1") for name, value in request.scope["headers"] if name == b"authorization"]
     scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not token:
         raise Problem(401, "a bearer token is required", headers={"WWW-Authenticate": "Bearer"})
@@ -196,6 +203,37 @@ def _system_routes(health: Health, metrics: Metrics, clock: Clock) -> APIRouter:
     return router
 
 
+# Routes that are served past the framework
+
+
+class _Hot:
+    """Serves plain routes (`router.add_route`) by their exact path, within the access log and without the framework's
+    layers, which cost as much as the rest of a request (docs/benchmarks.md). FastAPI still describes them, and answers
+    what else is asked of their paths.
+    """
+
+    def __init__(self, framework: ASGIApp, routes: Iterable[Route], access: Callable[[ASGIApp], ASGIApp]) -> None:
+        self._framework = framework
+        self._endpoints = {(method, route.path): route.endpoint for route in routes for method in route.methods or ()}
+        self._hot = access(_serve)
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        endpoint = self._endpoints.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if endpoint is None:
+            return self._framework(scope, receive, send)
+        scope["endpoint"] = endpoint
+        return self._hot(scope, receive, send)
+
+
+async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
+    request = Request(scope, receive, send)
+    try:
+        response: Response = await scope["endpoint"](request)
+    except EXPECTED as error:
+        response = await _answer(request, error)
+    await response(scope, receive, send)
+
+
 # The access log
 
 
@@ -205,7 +243,8 @@ class _Access:
     def __init__(self, app: ASGIApp, templates: Mapping[object, str], metrics: Metrics, logger: Logger) -> None:
         self._app = app
         self._templates = templates
-        self._metrics = metrics
+        # Labels are bounded, and looking one up costs more than counting.
+        self._requests, self._seconds = cache(metrics.http_requests.labels), cache(metrics.http_request_seconds.labels)
         self._logger = logger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -238,9 +277,9 @@ class _Access:
     def _record(self, scope: Scope, status: int | None, seconds: float) -> None:
         method, route = _method(scope), self._route(scope)
         answered = "aborted" if status is None else str(status)
-        self._metrics.http_requests.labels(method, route, answered).inc()
+        self._requests(method, route, answered).inc()
         if route not in UNWATCHED_ROUTES:
-            self._metrics.http_request_seconds.labels(method, route).observe(seconds)
+            self._seconds(method, route).observe(seconds)
         if route not in UNLOGGED_ROUTES:
             duration = round(seconds * 1000, 3)
             self._logger.info("request", method=method, route=route, status=answered, duration_ms=duration)

@@ -6,9 +6,11 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+
+from libs.events.envelope import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class NewRecord:
     headers: tuple[tuple[str, bytes], ...]
     """In order; names such as `ce_id` and `content-type`."""
     value: bytes
+    event: Event | None = field(default=None, compare=False, repr=False)
+    """What it was made of, for readers in this process: decoded, it would be the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Record:
     key: str
     headers: tuple[tuple[str, bytes], ...]
     value: bytes
+    event: Event | None = field(default=None, compare=False, repr=False)
+    """As in NewRecord, while the log still knows it; None for a record that came from elsewhere."""
 
 
 class LogReader(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import apsw
@@ -22,6 +23,8 @@ APPEND_DEADLINE = 5.0
 """Seconds of real time (guarantee 1)."""
 RECORDS_PER_COMMIT = 1000
 MILLISECONDS_A_DAY = 24 * 60 * 60 * 1000
+RECENT = 2000
+"""So many of the last records stay in memory: readers that follow closely need neither the file nor its thread."""
 LOOK_EVERY = 0.2
 """Seconds between looks at the file for what another process has written."""
 
@@ -58,6 +61,8 @@ class SqliteEventLog:
         self._seen = file.reader.pragma("data_version")  # before the tails, or a commit in between would be missed
         self._tails = tails(file.reader)
         self._tails_doubtful = False
+        self._recent: dict[tuple[str, int], Record] = {}
+        """By stream and offset, the oldest first."""
         name = f"the log {file.path}"
         self._reads = Reads(f"{name} (reading)", file.reader)
         self._writes: Worker[_Append, Sequence[Record]] | None = None
@@ -148,6 +153,19 @@ class SqliteEventLog:
 
         return await self._reads.ask(query)
 
+    def recent(self, wanted: Mapping[str, tuple[int, int]]) -> Mapping[str, Sequence[Record]] | None:
+        """As `fetch`, from memory; None when not all of it is there."""
+        recent = self._recent
+        if any((stream, offset + count - 1) not in recent for stream, (offset, count) in wanted.items()):
+            return None
+        try:
+            return {
+                stream: [recent[stream, at] for at in range(offset, offset + count)]
+                for stream, (offset, count) in wanted.items()
+            }
+        except KeyError:
+            return None
+
     def _check_open(self) -> None:
         if not self._open:
             raise Unavailable(f"the log {self._file.path} is closed")
@@ -192,14 +210,19 @@ class SqliteEventLog:
         )
         appended_at = EPOCH + time * MILLISECOND
         return [
-            Record(job.stream, offset, appended_at, record.key, record.headers, record.value)
+            Record(job.stream, offset, appended_at, record.key, record.headers, record.value, record.event)
             for offset, record in enumerate(job.records, tail.end)
         ]
 
     # In the event loop again.
 
-    def _wake(self, jobs: Sequence[_Append]) -> None:
+    def _wake(self, jobs: Sequence[_Append], stored: Sequence[Sequence[Record] | Exception]) -> None:
         streams = {job.stream for job in jobs}
+        for records in stored:
+            if not isinstance(records, Exception):
+                self._recent.update({(record.stream, record.offset): record for record in records})
+        for oldest in list(islice(self._recent, max(0, len(self._recent) - RECENT))):
+            del self._recent[oldest]
         for reader in self._readers:
             if not streams.isdisjoint(reader.streams):
                 reader.woken.set()
@@ -226,7 +249,9 @@ class _Reader:
             self.woken.clear()  # before the look: a commit after it sets it again
             await self._log.look()
             if wanted := self._wanted(max_records):
-                found = await self._log.fetch(wanted)
+                found = self._log.recent(wanted)
+                if found is None:
+                    found = await self._log.fetch(wanted)
                 for stream, records in found.items():
                     self.streams[stream] = self.streams.pop(stream) + len(records)
                 return found

@@ -20,6 +20,8 @@ from libs.runtime.telemetry import Logger
 
 BACKLOG = 2048
 DRAIN_SECONDS = 10
+COLLECT_AFTER = (20_000, 20, 20)
+"""What is folded stays, and the collector looks at all of it again and again: by default a third of a replay's time."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -173,6 +175,7 @@ def _signals(stop: Callable[[], None]) -> Generator[None]:
 def run(main: Coroutine[object, object, None], logger: Logger) -> int:
     """Run a command to its end, on uvloop where there is one. Answers the exit code; a refusal is one line."""
     _take_open_files()
+    gc.set_threshold(*COLLECT_AFTER)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(main)

@@ -33,7 +33,7 @@ class _Ticket(Generic[Job, Result]):
 class Worker(Generic[Job, Result]):
     """One thread. Whatever is queued when it is free becomes one call of `perform`: that is the group commit.
 
-    `perform` answers each job with a result or an error, or raises for all of them. `settled` is then called in the
+    `perform` answers each job with a result or an error, or raises for all of them. `settled` then hears of both in the
     event loop, `finish` in the thread when it ends. An outcome travels as the future's result, even a failure: no
     exception is left that was never retrieved.
     """
@@ -44,7 +44,7 @@ class Worker(Generic[Job, Result]):
         perform: Callable[[Sequence[Job]], Sequence[Result | Exception]],
         *,
         most: int = 1,
-        settled: Callable[[Sequence[Job]], None] = lambda _: None,
+        settled: Callable[[Sequence[Job], Sequence[Result | Exception]], None] = lambda _jobs, _outcomes: None,
         finish: Callable[[], None] = lambda: None,
     ) -> None:
         self._perform = perform
@@ -111,7 +111,7 @@ class Worker(Generic[Job, Result]):
             for ticket, result in zip(group, outcome, strict=True):
                 if not ticket.outcome.done():
                     ticket.outcome.set_result(result)
-            self._settled([ticket.job for ticket in group])
+            self._settled([ticket.job for ticket in group], outcome)
 
         if group:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more

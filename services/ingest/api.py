@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from libs.events.envelope import Event
 from libs.events.reports import FormName
@@ -36,7 +36,7 @@ def routes(intake: Intake, clock: Clock, metrics: Metrics, forms: Sequence[FormN
     router = APIRouter(tags=["ingest"])
 
     @router.post("/v1/reports", status_code=202, responses=openapi.RECEIPTS, openapi_extra=openapi.report_body(forms))
-    async def post_report(request: Request) -> JSONResponse:
+    async def post_report(request: Request) -> Response:
         """File a president's report of one day, or correct it. A retry has the same id, and answers 200."""
         principal = principal_of(request)
         require(principal, "POST /v1/reports")
@@ -45,7 +45,7 @@ def routes(intake: Intake, clock: Clock, metrics: Metrics, forms: Sequence[FormN
             event = bodies.report(check_json(body), body, _arrival(request, principal, clock), forms)
         return _answer(*await intake.accept(event, principal))
 
-    # The hot route is served without FastAPI's layers, which cost it an eighth; the one above describes it.
+    # The hot route is served without FastAPI's layers; the one above describes it.
     router.add_route("/v1/reports", post_report, methods=["POST"], include_in_schema=False)
 
     @router.post(
@@ -54,7 +54,7 @@ def routes(intake: Intake, clock: Clock, metrics: Metrics, forms: Sequence[FormN
         responses=openapi.EVENT_RECEIPTS,
         openapi_extra=openapi.event_body(MOST_BATCH_ITEMS, forms),
     )
-    async def post_events(request: Request) -> JSONResponse:
+    async def post_events(request: Request) -> Response:
         """Post what your role may say, as a CloudEvent or a batch of them, which answers 200 with a result an item."""
         principal = principal_of(request)
         require(principal, "POST /v1/events")
@@ -110,7 +110,9 @@ def _items(sent: object) -> list[object]:
 
 
 def _arrival(request: Request, principal: Principal, clock: Clock) -> Arrival:
-    traceparent = request.headers.get("traceparent", "")
+    traceparent = next(
+        (value.decode("latin-1") for name, value in request.scope["headers"] if name == b"traceparent"), ""
+    )
     return Arrival(
         clock.now(),
         f"{principal.role}:{principal.subject}",
@@ -118,9 +120,9 @@ def _arrival(request: Request, principal: Principal, clock: Clock) -> Arrival:
     )
 
 
-def _answer(status: int, receipt: Receipt) -> JSONResponse:
+def _answer(status: int, receipt: Receipt) -> Response:
     headers = {"Location": f"/v1/receipts/{receipt.id}"} if status == HTTPStatus.ACCEPTED else None
-    return JSONResponse(asdict(receipt), status, headers)
+    return Response(receipt.json(), status, headers, "application/json")
 
 
 @contextmanager

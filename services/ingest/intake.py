@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from weakref import WeakValueDictionary
 
 from libs.events.codec import encode
@@ -42,6 +43,7 @@ class Intake:
         self._log = log
         self._index = index
         self._metrics = metrics
+        self._received = cache(metrics.events_received.labels)
         self._deadline = deadline_seconds
         self._under_way: dict[str, asyncio.Task[Known]] = {}
         """Appends by event id. A copy that comes meanwhile waits for it and appends nothing."""
@@ -53,8 +55,9 @@ class Intake:
     async def accept(self, event: Event, principal: Principal | None, *, at: str = "") -> tuple[int, Receipt]:
         """Append `event` (202) or recognise it (200); a grievance comes without a principal.
 
-        Answers when the index has folded it, or the deadline has passed: it is durable either way. Raises Problem 403,
-        404, 409 and 422, and Unavailable. `at` is the pointer to the event's data in what was sent.
+        Answers when it is durable, and what others depend on when the index has folded it, too, or the deadline has
+        passed. `at` is the pointer to the event's data in what was sent. Raises Problem 403, 404, 409 and 422, and
+        Unavailable.
         """
         outcome = "failed"
         async with self._turn(event):
@@ -67,10 +70,13 @@ class Intake:
                 outcome = "unavailable"
                 raise
             finally:
-                self._metrics.events_received.labels(type=event.type, outcome=outcome).inc()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._deadline):
-                    await self._index.positions.reached(known.stream, known.offset)
+                self._received(event.type, outcome).inc()
+            if type(event.data) not in COMMUTING:
+                # Whoever has the next turn decides by this event. Of those that commute nothing is refused before the
+                # index has caught up, and a copy is recognised by what `_append` remembers: they need not wait.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._deadline):
+                        await self._index.positions.reached(known.stream, known.offset)
         return status, known.receipt()
 
     def _turn(self, event: Event) -> contextlib.AbstractAsyncContextManager[None]:
@@ -154,13 +160,14 @@ class Intake:
 
     async def _append(self, event: Event, stream: str) -> Known:
         # What a retry is recognised by is written down: it must not change when this code learns a new version.
-        headers, value = encode(replace(event, sha256=event.body_hash()))
+        event = replace(event, sha256=event.body_hash())
+        headers, value = encode(event)
         # How long a grievance took is not kept: it would tell when it came.
         watched = (
             contextlib.nullcontext() if isinstance(event.data, GrievanceRaised) else self._metrics.append_seconds.time()
         )
         with watched:
-            (record,) = await self._log.append(stream, [NewRecord(event.subject, headers, value)])
+            (record,) = await self._log.append(stream, [NewRecord(event.subject, headers, value, event)])
         known = Known.at(event, stream, record.offset)
         self._index.remember(known)
         return known

@@ -12,7 +12,7 @@ SOURCE = "urn:rozana:notifier"
 
 def record_of(event: Event) -> NewRecord:
     headers, value = encode(event)
-    return NewRecord(event.subject, headers, value)
+    return NewRecord(event.subject, headers, value, event)
 
 
 def event_time(kind: Kind, now: datetime) -> datetime:

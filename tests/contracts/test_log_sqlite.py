@@ -9,13 +9,16 @@ from pathlib import Path
 import apsw
 import pytest
 
+from libs.events.codec import decode, encode
 from libs.runtime.clock import ManualClock, SystemClock
 from libs.runtime.errors import OutcomeUnknown, ReadStopped, Unavailable, WrongDatabase
-from libs.runtime.log_sqlite import SqliteEventLog, open_log
+from libs.runtime.log import NewRecord
+from libs.runtime.log_sqlite import RECENT, SqliteEventLog, open_log
 from libs.runtime.log_sqlite_rows import SCHEMA, place
 from libs.runtime.sqlite import DatabaseFile, open_file
 from tests.contracts.log_contract import SOON, LogContract, record, take, texts
 from tests.contracts.sqlite_files import REFUSALS, Spoil, empty, linked, write_lock
+from tests.duty.events import filed
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123_456, tzinfo=UTC)
 STREAM = "rozana.in-mp.reports"
@@ -205,7 +208,7 @@ async def test_a_read_only_log_opens_without_a_writer(log: SqliteEventLog, path:
     await log.close()
 
 
-async def test_a_poll_with_nothing_new_leaves_the_file_alone(path: Path) -> None:
+async def test_a_poll_for_nothing_or_for_the_newest_leaves_the_file_alone(path: Path) -> None:
     file = open_file(path, SCHEMA, read_only=False)
     log = SqliteEventLog(file, SystemClock(), 5.0)
     await log.append(STREAM, [record()])
@@ -224,8 +227,8 @@ async def test_a_poll_with_nothing_new_leaves_the_file_alone(path: Path) -> None
         assert await reader.poll(timeout=0.01) == {}
         assert asked == []
         await log.append(STREAM, [record()])
-        await reader.poll(timeout=SOON)
-        assert len(asked) == 1
+        assert len((await reader.poll(timeout=SOON))[STREAM]) == 1
+        assert asked == []  # what was appended here just now is still in memory
     await log.close()
 
 
@@ -369,4 +372,34 @@ async def test_an_empty_file_becomes_a_log(tmp_path: Path) -> None:
     path = empty(tmp_path)
     log = open_log(path, SystemClock())
     await log.append(STREAM, [record()])
+    await log.close()
+
+
+# What stays in memory
+
+
+async def test_readers_get_the_same_from_memory_and_from_the_file(path: Path) -> None:
+    said = filed("guna", "2026-11-23", "2026-11-23T20:00")
+    headers, value = encode(said)
+    log = open_log(path, SystemClock())
+    async with log.reader({STREAM: 0}) as close_behind, log.reader({STREAM: 0}) as far_behind:
+        await log.append(STREAM, [NewRecord(said.subject, headers, value, said)])
+        (fresh,) = (await close_behind.poll(timeout=SOON))[STREAM]
+        assert fresh.event is said
+        assert decode(fresh.headers, fresh.value) == said
+        await log.append(STREAM, [record(f"{number}") for number in range(RECENT)])
+        first, *others = (await far_behind.poll(timeout=SOON, max_records=RECENT + 1))[STREAM]
+        assert first.event is None  # it has made room for the others
+        assert first == fresh
+        assert list((await close_behind.poll(timeout=SOON, max_records=RECENT))[STREAM]) == others
+    await log.close()
+
+
+async def test_a_reader_between_memory_and_file_misses_nothing(path: Path) -> None:
+    log = open_log(path, SystemClock())
+    await log.append(STREAM, [record(f"{number}") for number in range(RECENT + 10)])
+    async with log.reader({STREAM: 5}) as reader:
+        found = [*(await reader.poll(timeout=SOON, max_records=20))[STREAM]]
+        found += (await reader.poll(timeout=SOON, max_records=RECENT))[STREAM]
+    assert [each.offset for each in found] == list(range(5, RECENT + 10))
     await log.close()

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from libs.events.codec import decode
 from libs.runtime.clock import Clock, ManualClock
 from libs.runtime.errors import Unavailable
 from libs.runtime.log import NewRecord, Record
@@ -221,3 +222,26 @@ async def test_of_appointments_to_one_district_at_once_one_is_taken(tmp_path: Pa
         answers = await asyncio.gather(*(desk.event(each, token=office) for each in rivals))
         assert sorted(answer.status_code for answer in answers) == [202, 409, 409, 409, 409, 409]
         assert len((await desk.ids())[2:]) == 1
+
+
+async def test_an_event_in_memory_is_what_its_record_decodes_to(tmp_path: Path) -> None:
+    """Readers in this process take the event that ingest made: it must not differ from what is read from the file."""
+    async with running(tmp_path, *ROSTER) as desk, desk.log.reader({STREAM: len(ROSTER)}) as reader:
+        report = filed("guna", TODAY, NOW)
+        await desk.report(report)
+        await desk.report(corrected("guna", TODAY, NOW, of=report.id))
+        await desk.event(added("datia"), token=desk.token("pcc", STATE))
+        found: list[Record] = []
+        while len(found) < 3:
+            found += (await reader.poll(timeout=SOON))[STREAM]
+    assert [each.event for each in found] == [decode(each.headers, each.value) for each in found]
+
+
+async def test_a_correction_right_behind_its_report_is_not_refused_for_an_index_that_lags(tmp_path: Path) -> None:
+    """The receipt of a report does not wait for the index; a refusal does."""
+    async with running(tmp_path, *ROSTER) as desk:
+        for number in range(5):
+            report = filed("guna", TODAY, NOW, known_as=f"{number}")
+            assert (await desk.report(report)).status_code == 202
+            correction = corrected("guna", TODAY, NOW, of=report.id)
+            assert (await desk.report(correction)).status_code == (202 if number == 0 else 409)
