@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -167,7 +167,8 @@ async def write_log(path: Path, india: India) -> int:
         for state in india.codes:
             records: list[NewRecord] = []
             for event in india.events(state):
-                records.append(NewRecord(event.subject, *encode(event)))
+                written = replace(event, sha256=event.body_hash()) if event.actor else event  # as ingest does
+                records.append(NewRecord(event.subject, *encode(written)))
                 if len(records) == AT_ONCE:
                     await log.append(stream_name("reports", state), records)
                     records = []

@@ -5,19 +5,18 @@ import os
 import sys
 from pathlib import Path
 
-from fastapi import FastAPI
+import uvicorn
+import uvloop
 
 from bench.india import India
 from bench.peers import fastapi_ingest
 from libs.events.reports import FORMS
 from libs.runtime.auth import Verifier
 from libs.runtime.clock import SystemClock
-from libs.runtime.component import Background
 from libs.runtime.health import Health
 from libs.runtime.http import create_app
 from libs.runtime.keys import demo_keys
 from libs.runtime.limits import Rate
-from libs.runtime.log import EventLog
 from libs.runtime.log_sqlite import open_log
 from libs.runtime.service import bind, run, run_service
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
@@ -27,13 +26,22 @@ LOG_FILE = "log.db"
 NO_LIMIT = Rate(1_000_000, 1_000_000)
 
 
-async def serve(side: str, folder: Path, india: India) -> None:
+async def serve_rozana(folder: Path, india: India) -> None:
+    """The ingest component alone, as `rozana ingest` composes it."""
     listener = bind("127.0.0.1", 0)
-    clock = SystemClock()
+    clock, health, metrics = SystemClock(), Health(), Metrics()
     log = open_log(folder / LOG_FILE, clock)
-    verifier, health = Verifier(demo_keys(folder).jwks), Health()
-    app, background = _app(side, log, clock, verifier, health, india)
-    app.state.stopping = getattr(app.state, "stopping", None) or asyncio.Event()
+    component = build(log=log, clock=clock, states=india.codes, forms=FORMS[:1], health=health, metrics=metrics)
+    app = create_app(
+        "Ingest",
+        [component.router],
+        verifier=Verifier(demo_keys(folder).jwks),
+        rate=NO_LIMIT,
+        health=health,
+        metrics=metrics,
+        clock=clock,
+        logger=get_logger("ingest"),
+    )
     bound = asyncio.get_running_loop().create_future()
 
     async def announce() -> None:
@@ -43,32 +51,25 @@ async def serve(side: str, folder: Path, india: India) -> None:
         print(port, flush=True)
         await asyncio.Event().wait()
 
-    await run_service(
-        app, listener=listener, background=[*background, announce], on_bound=bound.set_result, close=log.close
-    )
+    background = [*component.background, announce]
+    await run_service(app, listener=listener, background=background, on_bound=bound.set_result, close=log.close)
 
 
-def _app(
-    side: str, log: EventLog, clock: SystemClock, verifier: Verifier, health: Health, india: India
-) -> tuple[FastAPI, list[Background]]:
+async def serve_peer(side: str, folder: Path, india: India) -> None:
+    """On plain uvicorn, with uvloop and httptools and without an access log."""
+    log = open_log(folder / LOG_FILE, SystemClock())
     if side == "bare":
-        return fastapi_ingest.bare(log), []
-    if side == "peer":
+        app = fastapi_ingest.bare(log)
+    else:
         holders = {district: tenure for state in india.codes for district, tenure in india.places(state)}
-        return fastapi_ingest.whole(log, verifier, holders), []
-    metrics = Metrics()
-    component = build(log=log, clock=clock, states=india.codes, forms=FORMS[:1], health=health, metrics=metrics)
-    app = create_app(
-        "Ingest",
-        [component.router],
-        verifier=verifier,
-        rate=NO_LIMIT,
-        health=health,
-        metrics=metrics,
-        clock=clock,
-        logger=get_logger("ingest"),
-    )
-    return app, list(component.background)
+        app = fastapi_ingest.whole(log, Verifier(demo_keys(folder).jwks), holders)
+    server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="warning"))
+    listener = bind("127.0.0.1", 0)
+    print(listener.getsockname()[1], flush=True)  # connections wait until it serves
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await log.close()
 
 
 def main() -> int:
@@ -77,7 +78,11 @@ def main() -> int:
     side, folder, core = sys.argv[1:]
     os.sched_setaffinity(0, {int(core)})
     configure_logging(sys.stderr)
-    return run(serve(side, Path(folder), WORLD), get_logger("bench"))
+    if side == "rozana":
+        return run(serve_rozana(Path(folder), WORLD), get_logger("bench"))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve_peer(side, Path(folder), WORLD))
+    return 0
 
 
 if __name__ == "__main__":
