@@ -5,7 +5,7 @@ First how far a collection is, then its documents: so they hold all that the ans
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import cast
 
@@ -25,11 +25,22 @@ NOTHING = AsOf(-1, None)
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """A state's duty out of a snapshot, and which snapshot that was."""
+
+    collection: str
+    at: AsOf
+    duty: StateDuty
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """The store, as this service's projections have filled it. None is the answer where there is nothing."""
 
     store: DocumentStore
     clock: Clock
+    loaded: dict[str, Loaded] = field(default_factory=dict)
+    """By state, the one that was last asked for."""
 
     async def states(self, states: Sequence[str]) -> list[dict[str, object]]:
         """Of those that have a policy: today there, the last clock.reached, and how far their days are folded."""
@@ -126,14 +137,19 @@ class Reading:
     async def duty(self, state: str) -> tuple[StateDuty, AsOf]:
         """All that is owed in the state, as the snapshot of its days has it, and how far that is. Raises Unavailable.
 
-        Whoever asks for a day that no event has opened yet gets it from here.
+        Whoever asks for a day that no event has opened yet gets it from here: in the small hours that is everybody, so
+        it is loaded once a snapshot. Nobody changes it.
         """
-        collection = await live_collection(self.store, STATE_DAYS)
-        found = await self.store.get(snapshots_of(collection), stream_of(state))
-        duty = None if found is None else StateDuty.load(cast("Mapping[str, object]", found.body["snapshot"]))
-        if found is None or duty is None or not duty.policies:
-            raise Unavailable(f"{state}: the snapshot that knows its policy is not written yet")
-        return duty, board.later(found, None)
+        collection, stream = await live_collection(self.store, STATE_DAYS), stream_of(state)
+        reached = (await as_of(self.store, collection, [stream])).get(stream)
+        known = self.loaded.get(state)
+        if known is None or (known.collection, known.at) != (collection, reached):
+            found = await self.store.get(snapshots_of(collection), stream)
+            duty = None if found is None else StateDuty.load(cast("Mapping[str, object]", found.body["snapshot"]))
+            if found is None or duty is None or not duty.policies:
+                raise Unavailable(f"{state}: the snapshot that knows its policy is not written yet")
+            known = self.loaded[state] = Loaded(collection, board.later(found, None), duty)
+        return known.duty, known.at
 
     async def entry(self, state: str, district: str, day: date) -> tuple[Mapping[str, Json], int]:
         """A district's entry on the board of a day, and the offset up to which it is right."""

@@ -2,17 +2,20 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from libs.events.envelope import Event
 from libs.runtime.log import NewRecord
 from libs.runtime.projector import collection_name
+from libs.runtime.store import Document, DocumentStore
 from services.aggregator import answers
 from services.aggregator.projections.state_days import STATE_DAYS
+from services.aggregator.reading import Reading
+from tests.aggregator.folding import FailingStore
 from tests.aggregator.world import RAJASTHAN, World, record_of, world
-from tests.duty.events import added, appointed, clock_reached, filed, instant, policy
+from tests.duty.events import STREAM, added, appointed, clock_reached, day, filed, instant, policy
 
 DAYS = "/v1/states/in-mp/days"
 NATION = "/v1/nation/days/2026-11-23"
@@ -64,8 +67,8 @@ async def test_each_day_of_the_trend_says_what_its_board_says(live: World) -> No
 
 async def test_of_nothing_expected_there_is_no_rate(live: World) -> None:
     await live.told(*BEGINNING)
-    (day,) = (await trend(live, "2026-11-22", "2026-11-22"))["days"]
-    assert (day["counts"]["excused"], day["timeliness"]) == (3, {"numerator": 0, "denominator": 0, "rate": None})
+    (only,) = (await trend(live, "2026-11-22", "2026-11-22"))["days"]
+    assert (only["counts"]["excused"], only["timeliness"]) == (3, {"numerator": 0, "denominator": 0, "rate": None})
 
 
 async def test_days_that_no_event_has_opened_yet_are_there_once_they_have_begun(live: World) -> None:
@@ -193,3 +196,35 @@ async def test_nothing_is_promised_before_the_first_snapshot(tmp_path: Path) -> 
             await made.told(*BEGINNING, *EVENING)
         await made.store.drop(collection_name(STATE_DAYS, 0) + ".snapshots")
         assert (await nation(made))["as_of"] == {"in-mp": {"offset": -1, "event_time": None}}
+
+
+class Counting(FailingStore):
+    """Counts how often a whole snapshot is read."""
+
+    def __init__(self, store: DocumentStore) -> None:
+        super().__init__(store, 0)
+        self.loads = 0
+        self._real = store
+
+    async def get(self, collection: str, document_id: str) -> Document | None:
+        self.loads += document_id == STREAM
+        return await self._real.get(collection, document_id)
+
+
+async def test_a_snapshot_is_loaded_once_and_again_when_it_has_moved(tmp_path: Path) -> None:
+    async with world(tmp_path) as live, live.running():
+        await live.told(*BEGINNING)
+        await live.kept()
+        live.clock.advance_to(instant("2026-11-24T07:00"))
+        store = Counting(live.store)
+        reading = Reading(cast("DocumentStore", store), live.clock)
+        boards = [await reading.day("in-mp", day("2026-11-24")) for _ in range(3)]
+        assert boards[0] is not None
+        assert boards[0] == boards[1] == boards[2]
+        assert store.loads == 1
+        await live.told(appointed("ujjain", at="2026-11-23T23:00"))
+        await live.kept()
+        told = await reading.days("in-mp", day("2026-11-24"), day("2026-11-24"))
+        assert told is not None
+        assert told["days"][0]["counts"]["pending"] == 3  # type: ignore[index]
+        assert store.loads == 2
