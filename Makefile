@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-long test-connected bench check lock dev generate
+.PHONY: demo test test-long test-connected bench check lock dev generate release-schemas
 
 demo: .venv/.runtime ## play days of Madhya Pradesh on a fast clock, then go on serving; ARGS="--exit" ends by itself
 	@$(BIN)/rozana demo $(ARGS)
@@ -29,6 +29,9 @@ check: .venv/.dev ## format, lint, types, import contracts, generated files
 
 generate: .venv/.dev ## write again what is generated from the models
 	$(BIN)/python -m rozana.generated
+
+release-schemas: .venv/.dev ## freeze today's schemas under the version of pyproject.toml; every later check is held to them
+	@$(BIN)/python -m rozana.generated --release
 
 lock: ## resolve the locks again (needs uv); they record hashes, never addresses
 	uv pip compile pyproject.toml --group build --universal --generate-hashes --no-emit-index-url --no-header --upgrade -q -o requirements.lock

@@ -1,4 +1,5 @@
-"""The files that are written from the models: `python -m rozana.generated` writes them, `--check` finds drift.
+"""The files that are written from the models: `python -m rozana.generated` writes them, `--check` finds drift, and
+what would break those who read the schemas of the last release; `--release` freezes those of today.
 
 They are kept in git, so that a reader of the repository and a consumer without Python have them, and so that a change
 of the contract is seen in review.
@@ -6,19 +7,25 @@ of the contract is seen in review.
 
 import asyncio
 import json
+import shutil
 import sys
 import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from libs.events.export import events_markdown, json_schemas
+from libs.events.catalogue import TYPES
+from libs.events.compatibility import faults
+from libs.events.export import events_markdown, example_name, json_schemas
 from libs.runtime.settings import load_settings
 from libs.runtime.telemetry import get_logger
 from rozana.compose import SERVICES, assemble, opened
 from rozana.states import state_codes
 
 ROOT = Path(__file__).resolve().parents[1]
+RELEASED = "docs/schemas/released"
+"""A folder a release; what stands in it is never written again."""
 
 
 def generated() -> dict[str, str]:
@@ -55,21 +62,56 @@ def write(root: Path) -> None:
         (root / name).write_text(text, encoding="utf-8")
 
 
+def broken(root: Path) -> list[str]:
+    """What of the last release's schemas those of today break, one line a fault."""
+    latest = max((root / RELEASED).glob("*"), key=lambda folder: _numbers(folder.name), default=root / RELEASED)
+    files = sorted(latest.glob("*.json"))
+    released = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
+    posted = [example_name(entry) for entry in TYPES.values() if entry.from_clients]
+    return faults(released, json_schemas(), posted)
+
+
+def release(root: Path) -> str:
+    """Freeze today's schemas under the version of pyproject.toml. Raises FileExistsError: that is released already."""
+    version: str = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    (root / RELEASED / version).mkdir(parents=True)
+    for name in json_schemas():
+        shutil.copy(root / "docs" / "schemas" / f"{name}.json", root / RELEASED / version)
+    return version
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
 def main(arguments: Sequence[str], root: Path = ROOT) -> int:
-    """The exit code: 0, or 1 with what drifts and what to run, or 2 for a wrong argument."""
+    """The exit code: 0, or 1 with what is wrong and what to do, or 2 for a wrong argument."""
     match list(arguments):
         case []:
             write(root)
             return 0
         case ["--check"]:
-            found = drift(root)
-            for line in found:
+            drifting, breaking = drift(root), broken(root)
+            for line in (*drifting, *breaking):
                 print(line, file=sys.stderr)
-            if found:
+            if drifting:
                 print("Run `make generate` (python -m rozana.generated) and commit what it writes.", file=sys.stderr)
-            return 1 if found else 0
+            return 1 if drifting or breaking else 0
+        case ["--release"]:
+            if found := drift(root) + broken(root):
+                print("\n".join(found), file=sys.stderr)
+                return 1
+            try:
+                print(f"{RELEASED}/{release(root)}: commit it")
+            except FileExistsError as error:
+                print(
+                    f"{RELEASED}/{Path(error.filename).name} is there: raise the version in pyproject.toml first",
+                    file=sys.stderr,
+                )
+                return 1
+            return 0
         case _:
-            print("usage: python -m rozana.generated [--check]", file=sys.stderr)
+            print("usage: python -m rozana.generated [--check | --release]", file=sys.stderr)
             return 2
 
 

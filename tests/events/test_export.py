@@ -104,6 +104,41 @@ def test_drift_is_named_file_by_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert generated.main(["--check"], tmp_path) == 0
 
 
+def test_a_release_freezes_the_schemas_once_and_every_check_is_held_to_the_last(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def version(number: str) -> None:
+        (tmp_path / "pyproject.toml").write_text(f'[project]\nversion = "{number}"\n', encoding="utf-8")
+
+    assert generated.main([], tmp_path) == 0
+    for number in ("0.9.0", "0.10.0"):
+        version(number)
+        assert generated.main(["--release"], tmp_path) == 0
+        assert capsys.readouterr().out == f"docs/schemas/released/{number}: commit it\n"
+    frozen = tmp_path / "docs" / "schemas" / "released" / "0.10.0"
+    assert {path.stem for path in frozen.iterdir()} == set(json_schemas())
+    assert generated.main(["--release"], tmp_path) == 1
+    assert capsys.readouterr().err == (
+        "docs/schemas/released/0.10.0 is there: raise the version in pyproject.toml first\n"
+    )
+    assert generated.main(["--check"], tmp_path) == 0
+    was = json.loads((frozen / "district.closed.v1.json").read_text(encoding="utf-8"))
+    was["properties"]["reason"]["maxLength"] = 600
+    (frozen / "district.closed.v1.json").write_text(json.dumps(was), encoding="utf-8")
+    told = "district.closed.v1 /reason: maxLength was 600, is 500; add district.closed.v2 and an upcaster instead\n"
+    version("0.11.0")
+    for argument in ("--check", "--release"):
+        assert generated.main([argument], tmp_path) == 1
+        assert capsys.readouterr().err == told
+    assert not (frozen.parent / "0.11.0").exists()
+
+
+def test_what_was_released_stands_in_the_repository() -> None:
+    assert generated.broken(generated.ROOT) == []
+    released = {path.stem for path in (generated.ROOT / generated.RELEASED / "0.1.0").iterdir()}
+    assert "report.filed.v1" in released <= {example_name(entry) for entry in TYPES.values()}
+
+
 def test_a_wrong_argument_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert generated.main(["--chekc"], tmp_path) == 2
     assert "usage" in capsys.readouterr().err
