@@ -19,9 +19,12 @@ from libs.runtime.http import create_app
 from libs.runtime.keys import demo_keys, read_jwks
 from libs.runtime.log import EventLog
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.log_sqlite_rows import SCHEMA as LOG_SCHEMA
 from libs.runtime.service import bind, run_service
 from libs.runtime.settings import Settings
+from libs.runtime.sqlite import Schema
 from libs.runtime.store import DocumentStore
+from libs.runtime.store_sqlite import SCHEMA as STORE_SCHEMA
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Logger, Metrics
 from rozana.states import state_codes
@@ -34,8 +37,15 @@ from services.notifier.component import build as build_notifier
 from services.notifier.routes_file import read_routes
 
 SERVICES = ("ingest", "aggregator", "notifier")
+DATABASES: Mapping[str, Schema] = {"log": LOG_SCHEMA, "store": STORE_SCHEMA}
+"""The kinds of embedded files."""
 READY_SECONDS = 0.02
 """How often, in real time, a starting process looks whether it may say that it is ready."""
+
+
+def path_of(settings: Settings, database: str) -> Path:
+    """The file of one of DATABASES."""
+    return {"log": settings.log_path, "store": settings.store_path}[database]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ from libs.runtime.log import EventLog, Record
 from libs.runtime.positions import Positions
 from libs.runtime.telemetry import Metrics
 
+NEWER_LOG = (
+    "Restore the newest backup of the log; if this is the newest there is, remove the store: it is made again from the"
+    " log, without them"
+)
 POLL_SECONDS = 0.25
 """How long a quiet reader waits before it lets its sink tidy up."""
 
@@ -169,12 +173,12 @@ async def position_after(log: EventLog, stream: str, checkpoint: Checkpoint | No
         end = await log.end(stream)
         raise LogMismatch(
             f"{stream}: the log ends at offset {end}, but {checkpoint.offset} was already folded: acknowledged events"
-            " are missing. Restore the log from a backup"
+            f" are missing. {NEWER_LOG}"
         )
     if event_id(found[0]) != checkpoint.event_id:
         raise LogMismatch(
             f"{stream}: another event stands at offset {checkpoint.offset} than the one that was folded: the log was"
-            " cut and has grown again. Restore the log from a backup"
+            f" cut and has grown again. {NEWER_LOG}"
         )
     return checkpoint.offset + 1
 

@@ -73,17 +73,17 @@ def open_file(path: str | Path, schema: Schema, *, read_only: bool) -> DatabaseF
     with opening(path, schema) as undo:
         if not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
-            undo.callback(os.close, _lock(path))
-            writer = _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+            undo.callback(os.close, lock_file(path))
+            writer = connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             undo.callback(writer.close)
             _prepare(writer, path, schema)
-        reader = _connect(path, apsw.SQLITE_OPEN_READONLY)
+        reader = connect(path, apsw.SQLITE_OPEN_READONLY)
         undo.callback(reader.close)
-        _check_kind(reader, path, schema)
+        check_kind(reader, path, schema)
         return DatabaseFile(path, reader, writer, undo.pop_all())
 
 
-def _lock(path: Path) -> int:
+def lock_file(path: Path) -> int:
     """A second process, or a second open in this one, would give the same offset twice."""
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -97,7 +97,7 @@ def _lock(path: Path) -> int:
     return lock
 
 
-def _connect(path: Path, flags: int) -> apsw.Connection:
+def connect(path: Path, flags: int) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(BUSY_MS)
     return connection
@@ -110,7 +110,7 @@ def _prepare(writer: apsw.Connection, path: Path, schema: Schema) -> None:
             writer.execute(schema.script)
             writer.pragma("application_id", schema.application_id)
             writer.pragma("user_version", schema.version)
-    _check_kind(writer, path, schema)
+    check_kind(writer, path, schema)
     if writer.pragma("journal_mode", "wal") != "wal":
         raise WrongDatabase(f"{path} is on a file system that cannot share memory: choose a local folder")
     writer.pragma("synchronous", "FULL")
@@ -120,7 +120,7 @@ def _prepare(writer: apsw.Connection, path: Path, schema: Schema) -> None:
         raise apsw.CorruptError(str(found))
 
 
-def _check_kind(connection: apsw.Connection, path: Path, schema: Schema) -> None:
+def check_kind(connection: apsw.Connection, path: Path, schema: Schema) -> None:
     if connection.pragma("application_id") != schema.application_id:
         raise WrongDatabase(f"{path} is not a Rozana {schema.what}: move it away, or choose another file")
     if (version := int(connection.pragma("user_version"))) > schema.version:

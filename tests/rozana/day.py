@@ -52,11 +52,11 @@ def place(data: Path, stream: str, offset: int) -> int:
     return int(first) + offset if offset >= 0 else int(last)
 
 
-async def _append(data: Path, stream: str, *records: NewRecord) -> None:
+async def write(data: Path, stream: str, *records: NewRecord) -> None:
     log = open_log(data / "log.db", SystemClock())
     await log.append(stream, records)
     await log.close()
 
 
 def append(data: Path, stream: str, *records: NewRecord) -> None:
-    asyncio.run(_append(data, stream, *records))
+    asyncio.run(write(data, stream, *records))

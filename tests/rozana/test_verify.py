@@ -122,7 +122,9 @@ def test_the_last_record_gone_is_a_shorter_log(data: Path, command: Command) -> 
     change(data / "log.db", "DELETE FROM records WHERE place = ?", place(data, REPORTS, -1))
     found = Verified(command, data).different
     assert set(found) == {"state_days", "reports", "districts"}
-    assert all("acknowledged events are missing. Restore the log from a backup" in each for each in found.values())
+    assert all(
+        "acknowledged events are missing. Restore the newest backup of the log" in each for each in found.values()
+    )
 
 
 def test_a_report_that_was_rewritten(data: Path, command: Command) -> None:

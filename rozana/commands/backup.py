@@ -1,0 +1,33 @@
+"""`rozana backup` and `rozana restore`."""
+
+# ruff: noqa: PLC0415 -- what a command needs is imported when it runs
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rozana.commands.shared import settings_from
+
+commands = typer.Typer()
+Store = Annotated[Path | None, typer.Option(help="The same for the store, which is otherwise made from the log.")]
+
+
+@commands.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where the copy of the log goes; must not exist.")], store: Store = None
+) -> None:
+    """Copy the log to a file, whole and checked. Works beside `rozana up`."""
+    settings = settings_from()
+    from rozana.backup import back_up
+
+    back_up(settings, {"log": file} | ({"store": store} if store else {}))
+
+
+@commands.command()
+def restore(file: Annotated[Path, typer.Argument(help="A copy of a log.")], store: Store = None) -> None:
+    """Put a copy back where there is no log. Wants `rozana up` stopped."""
+    settings = settings_from()
+    from rozana.backup import restore as put_back
+
+    put_back(settings, {"log": file} | ({"store": store} if store else {}))
