@@ -21,6 +21,7 @@ from libs.events.export import events_markdown, example_name, json_schemas
 from libs.runtime.settings import load_settings
 from libs.runtime.telemetry import get_logger
 from rozana.compose import SERVICES, assemble, opened
+from rozana.settings_page import settings_markdown
 from rozana.states import state_codes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +34,7 @@ def generated() -> dict[str, str]:
     documents = {f"docs/schemas/{name}.json": schema for name, schema in json_schemas().items()}
     documents |= {f"docs/api/{name}.openapi.json": api for name, api in asyncio.run(_apis()).items()}
     texts = {name: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for name, document in documents.items()}
-    return {**texts, "docs/events.md": events_markdown()}
+    return {**texts, "docs/events.md": events_markdown(), "docs/settings.md": settings_markdown()}
 
 
 async def _apis() -> Mapping[str, dict[str, Any]]:
