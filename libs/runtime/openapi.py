@@ -3,7 +3,7 @@
 Both follow from the permissions and from the shape of each operation, so that no route has to say it, or can forget to.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import cache
 from http import HTTPStatus
@@ -18,7 +18,7 @@ from libs.runtime.problems import MEDIA_TYPE
 SYSTEM = "system"
 """The tag of the routes that every service has: no token, and no problem but those they name themselves."""
 STATUSES = (400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
-PROBLEM = {
+PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "RFC 9457. Nothing that was sent is repeated in it.",
     "required": ["type", "title", "status", "detail"],
@@ -65,6 +65,18 @@ def body_schema(model: type[BaseModel], name: str | None = None, *, version: str
         "$ref": f"#/components/schemas/{name}{version}-Input",
         "$defs": {f"{each}{version}-Input": definition for each, definition in found.items()},
     }
+
+
+def links(**parameters: Mapping[str, str]) -> dict[int | str, dict[str, Any]]:
+    """For `responses`: what a 200 leads to, by operation: parameter -> JSON pointer into the answer."""
+    found = {
+        operation: {
+            "operationId": operation,
+            "parameters": {name: f"$response.body#{pointer}" for name, pointer in pointers.items()},
+        }
+        for operation, pointers in parameters.items()
+    }
+    return {200: {"links": found}}
 
 
 def problem_response(status: int) -> dict[str, Any]:

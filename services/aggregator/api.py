@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from libs.events.values import Day
 from libs.runtime.http import Authenticated, require
+from libs.runtime.openapi import links
 from libs.runtime.principal import contains
 from libs.runtime.problems import FieldError, Problem
 from services.aggregator import answers
@@ -29,6 +30,8 @@ CHANGES = "GET /v1/states/{state}/changes"
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"description": "Until the reader leaves", "content": {"text/event-stream": {"itemSchema": SCHEMA}}}
 }
+FROM_STATES = links(show_day={"state": "/items/0/state", "day": "/items/0/today"}, follow={"state": "/items/0/state"})
+FROM_BOARD = links(show_district={"district": "/districts/0/district"})
 
 MOST_DAYS = 366
 """A year at once, also a leap year."""
@@ -46,7 +49,7 @@ def routes(reading: Reading, replays: Replays, changes: Changes, states: Sequenc
     router = APIRouter(tags=["aggregator"])
     add_district_routes(router, DistrictReading(reading), states)
 
-    @router.get("/v1/states", response_model=answers.States)
+    @router.get("/v1/states", response_model=answers.States, responses=FROM_STATES)
     async def list_states(principal: Authenticated) -> JSONResponse:
         """The states of one's scope that have a policy: today there, and how far their clocks are."""
         require(principal, STATES)
@@ -64,7 +67,7 @@ def routes(reading: Reading, replays: Replays, changes: Changes, states: Sequenc
             raise Problem(422, "a parameter is not valid", [too_many])
         return found(await reading.days(state, first, to) if state in states else None)
 
-    @router.get("/v1/states/{state}/days/{day}", response_model=answers.Board)
+    @router.get("/v1/states/{state}/days/{day}", response_model=answers.Board, responses=FROM_BOARD)
     async def show_day(state: str, day: Day, principal: Authenticated, at_offset: AtOffset = None) -> JSONResponse:
         """The board of a state's day, as soon as its civil date has begun there; or as it stood at an offset."""
         require(principal, DAY, state)

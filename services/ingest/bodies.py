@@ -88,8 +88,8 @@ FORM_OF: Mapping[str, FormName] = {
 GrievanceBody: Final = create_model("GrievanceBody", __base__=_SentGrievance, **_members(GrievanceRaised))
 
 
-def _json(value: str | None) -> str | None:
-    if value is not None and value.partition(";")[0].strip().lower() != "application/json":
+def _json(value: object) -> object:
+    if isinstance(value, str) and value.partition(";")[0].strip().lower() != "application/json":
         raise broken("must be application/json")
     return value
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from libs.events.catalogue import CATALOGUE, TYPES
 from libs.events.reports import FormName
 from libs.events.values import EventData
-from libs.runtime.openapi import body_schema
+from libs.runtime.openapi import PROBLEM, body_schema
 from services.ingest.bodies import FORM_OF, FORMS, POSTED, GrievanceBody
 from services.ingest.known import Receipt
 
@@ -14,27 +16,36 @@ EVENT = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 EVENT_TYPES = (EVENT, BATCH)
 
+_LINKS = {"receipt": {"operationId": "show_receipt", "parameters": {"id": "$response.body#/id"}}}
 _LOCATION = {"Location": {"required": True, "schema": {"type": "string"}, "description": "the receipt's own address"}}
 RECEIPTS: dict[int | str, dict[str, Any]] = {
     200: {"model": Receipt, "description": "It is in the log already: the first receipt"},
-    202: {"model": Receipt, "description": "It is in the log, durably", "headers": _LOCATION},
+    202: {"model": Receipt, "description": "It is in the log, durably", "headers": _LOCATION, "links": _LINKS},
 }
 GRIEVANCE_RECEIPTS: dict[int | str, dict[str, Any]] = {
     200: RECEIPTS[200],
     202: {"model": Receipt, "description": "It is in the log, durably"},  # who has no token cannot ask for the receipt
 }
+_ID = {"type": ["string", "null"], "description": "Null: what was sent has no id that is one"}
+
+
+def _result(of: Mapping[str, Any], description: str, **more: object) -> dict[str, Any]:
+    """A schema with more members, all of them required but the list of errors."""
+    members = {**of["properties"], **more}
+    required = [name for name in members if name != "errors"]
+    return {"type": "object", "description": description, "required": required, "properties": members}
+
+
+_TAKEN = _result(TypeAdapter(Receipt).json_schema(), "It was taken: its receipt", status={"enum": [200, 202]})
+_REFUSED = _result(PROBLEM, "It was not: the problem", id=_ID)
 _RESULTS = {
     "type": "object",
     "required": ["results"],
     "properties": {
         "results": {
             "type": "array",
-            "description": "In the order sent; besides these, the members of a receipt or of a problem",
-            "items": {
-                "type": "object",
-                "required": ["id", "status"],
-                "properties": {"id": {"type": ["string", "null"]}, "status": {"type": "integer"}},
-            },
+            "description": "In the order sent",
+            "items": {"anyOf": [_TAKEN, _REFUSED]},
         }
     },
 }

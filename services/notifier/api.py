@@ -17,6 +17,7 @@ from libs.runtime.clock import Clock
 from libs.runtime.errors import OutcomeUnknown
 from libs.runtime.http import Authenticated, require
 from libs.runtime.log import EventLog
+from libs.runtime.openapi import links
 from libs.runtime.permissions import allowed
 from libs.runtime.principal import Principal, contains
 from libs.runtime.problems import Problem
@@ -28,6 +29,8 @@ from services.notifier.paging import BODY_BYTES, NOT_HERE, PAGE, cursor_of, read
 from services.notifier.reading import AlertReader, place
 from services.notifier.records import record_of
 
+FIRST_ALERT = {"id": "/items/0/alert_id"}
+FROM_LIST = links(show_alert=FIRST_ALERT, acknowledge=FIRST_ALERT, snooze=FIRST_ALERT)
 VISIBLE_SECONDS = 5.0
 """How long an answer waits until the alert shows what was done to it (real time)."""
 
@@ -51,7 +54,7 @@ def routes(
     """The routes over the alerts of these states."""
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
-    @router.get("", response_model=Alerts)
+    @router.get("", response_model=Alerts, responses=FROM_LIST)
     async def list_alerts(
         principal: Authenticated,
         state: StateCode | None = None,

@@ -254,6 +254,7 @@ EVENTS: dict[str, tuple[int, dict[str, object], str | None]] = {
         {"data": REPORT.as_written.model_dump(mode="json") | {"state": "in-rj"}},
         None,
     ),
+    "content that is no text": (422, {"datacontenttype": 5}, "/datacontenttype"),  # was a 500
     "other content": (422, {"datacontenttype": f"text/{CANARY}"}, "/datacontenttype"),
     "an actor": (422, {"actor": CANARY}, ""),
     "a received_at": (422, {"received_at": CANARY}, ""),

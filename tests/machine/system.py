@@ -190,6 +190,7 @@ class System:
             return True
 
         await self.until(settled)
+        await self._read()  # what was said while it was looked whether all is said
 
     async def _ready(self) -> bool:
         return not await self._app.health.failing()

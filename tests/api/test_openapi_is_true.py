@@ -1,0 +1,143 @@
+"""Whatever is sent, right or wrong, by whomever: what comes back is what the OpenAPI document says, and never a 5xx.
+
+Schemathesis makes the requests from the documents. The answers' schemas are closed first, so that a member that is
+answered and not described is found as well as one that is missing.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
+from schemathesis.generation import GenerationMode
+
+from rozana.compose import SERVICES
+from tests.api.serving import TOKENS, Serving, serving
+
+DOCUMENTS = {**{name: (name,) for name in SERVICES}, "up": SERVICES}
+ROLES = (None, *TOKENS)
+
+
+@pytest.fixture(scope="module", params=list(DOCUMENTS))
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with ExitStack() as stack:
+        yield stack.enter_context(serving(tmp_path_factory.mktemp("api"), DOCUMENTS[request.param]))
+
+
+def schema_of(served: Serving) -> Any:
+    config = schemathesis.Config.from_dict(
+        {
+            "request-timeout": 20,
+            "max-stream-events": 3,
+            "checks": {
+                # A body can fit its schema and still name a district that is not there, or a day that is locked.
+                "positive_data_acceptance": {"enabled": False},
+                "negative_data_rejection": {
+                    "expected-statuses": ["400", "401", "403", "404", "409", "413", "415", "422"]
+                },
+            },
+        }
+    )
+    schema = schemathesis.openapi.from_dict(closed(served.document), config=config)
+    schema.config.update(base_url=served.url)
+    return schema
+
+
+def closed(part: Any) -> Any:
+    """No object may have members that its schema does not name, unless it says which."""
+    if isinstance(part, list):
+        return [closed(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    # Of a server-sent event the parser itself adds members, such as its type.
+    found = {name: each if name == "itemSchema" else closed(each) for name, each in part.items()}
+    if part.get("type") == "object" and "properties" in part:
+        found.setdefault("additionalProperties", False)
+    return found
+
+
+def ask(served: Serving, data: st.DataObject, operation: Any, mode: GenerationMode) -> None:
+    case = data.draw(operation.as_strategy(generation_mode=mode))
+    role = data.draw(st.sampled_from(ROLES))
+    if mode is GenerationMode.POSITIVE and data.draw(st.booleans()):
+        case.body = named(case.body, served.known)
+        case.path_parameters = named(case.path_parameters, served.known)
+    if case.operation.path.endswith("/changes"):
+        case.query = {"after": "-1"} | dict(case.query or {})  # or it is quiet, and an answer never ends
+    case.call_and_validate(headers=served.headers(role))
+
+
+def named(part: Any, known: dict[str, str]) -> Any:
+    """The same with what is there in place of what is not."""
+    if isinstance(part, dict):
+        return {
+            name: known[name] if name in known and isinstance(each, str) else named(each, known)
+            for name, each in part.items()
+        }
+    return [named(each, known) for each in part] if isinstance(part, list) else part
+
+
+def fuzz(served: Serving, examples: int) -> None:
+    for result in schema_of(served).get_all_operations():
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            operation = result.ok()
+            if mode is GenerationMode.POSITIVE or operation.body or list(operation.iter_parameters()):
+                fuzz_one(served, operation, mode, examples)
+
+
+def fuzz_one(served: Serving, operation: Any, mode: GenerationMode, examples: int) -> None:
+    @hypothesis.settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(data=st.data())
+    def answers_as_it_says(data: st.DataObject) -> None:
+        ask(served, data, operation, mode)
+
+    answers_as_it_says()
+
+
+def wander(served: Serving, runs: int, steps: int) -> None:
+    """Follow the links of the document from answer to answer."""
+    machine = schema_of(served).as_state_machine()
+
+    class Wandering(machine):  # type: ignore[misc, valid-type]
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            if case.operation.path.endswith("/changes"):
+                case.query = {"after": "-1"} | dict(case.query or {})
+            return {"headers": served.headers("aicc")}
+
+    run_state_machine_as_test(
+        Wandering,
+        settings=hypothesis.settings(
+            max_examples=runs,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_every_answer_is_in_the_document(served: Serving) -> None:
+    fuzz(served, 5)
+
+
+def test_where_answers_lead_to_is_in_the_document(served: Serving) -> None:
+    wander(served, 3, 6)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_thousands_of_answers_are_in_the_document(served: Serving) -> None:
+    fuzz(served, 150)
+    wander(served, 60, 20)
