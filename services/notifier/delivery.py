@@ -19,6 +19,7 @@ from services.notifier.channels.channel import Channel, NotNow, Undeliverable
 from services.notifier.outbox import OUTBOX, SENT_WITHIN, Attempt, Delivery, Outcome, Why, opens_at
 from services.notifier.reading import AlertReader, place
 from services.notifier.records import event_time
+from services.notifier.routing import fits
 from services.notifier.sending import Over, Wait, verdict
 
 LEASE = timedelta(seconds=30)
@@ -155,6 +156,8 @@ class Courier:
         """Send, if it still should be: decided on all that stood in the log when it was claimed."""
         if claimed.tries > MOST_ATTEMPTS:
             return _ended(claimed, "parked", "died")  # perhaps this message is what kills us
+        if not fits(self._channels[claimed.channel].route, claimed.kind, claimed):
+            return _ended(claimed, "dropped", "not-routed")  # others read it since the last start, perhaps
         await self._alerts.caught_up(claimed.kind, claimed.state)
         match verdict(claimed, await self._alert(claimed), self._clock.now()):
             case Wait(until, reason):

@@ -36,7 +36,7 @@ Status = Literal["due", "claimed", "sent", "dropped", "expired", "parked"]
 Why = (
     Reason
     | Literal["channel-broke", "too-slow", "died", "snoozed", "acknowledged", "day-not-over", "resolved", "too-old"]
-    | Literal["channel-removed"]
+    | Literal["channel-removed", "not-routed"]
 )
 """The fixed words for what a channel or the courier has to say of an attempt."""
 
@@ -78,6 +78,10 @@ class Delivery(BaseModel):
     attempts: tuple[Attempt, ...] = ()
     tries: int = 0
     """How many of the attempts count towards giving up: those since it was last put off, or told to be tried again."""
+
+    @property
+    def district(self) -> str:
+        return self.subject
 
     def again(self) -> "Delivery":
         """Due at once, with all attempts before it."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from libs.events.alerts import AlertRaised, Audience, Rule
+from libs.events.alerts import Audience, Rule
 from libs.events.streams import Kind
 from libs.runtime.permissions import PERMISSIONS
 from libs.runtime.principal import contains
@@ -23,20 +24,32 @@ class Route:
     min_level: int = 1
 
 
-def channels_for(kind: Kind, alert: AlertRaised, routes: Mapping[str, Route]) -> list[str]:
+class Routed(Protocol):
+    """What of an alert decides where it goes: its first event has it, and so has a delivery."""
+
+    @property
+    def rule(self) -> Rule: ...
+    @property
+    def district(self) -> str: ...
+    @property
+    def level(self) -> int: ...
+    @property
+    def audience(self) -> tuple[Audience, ...]: ...
+
+
+def channels_for(kind: Kind, alert: Routed, routes: Mapping[str, Route]) -> list[str]:
     """The names of the channels that the alert goes to, in the order of `routes`. `kind` is that of its stream."""
-    return [name for name, route in routes.items() if _wants(route, alert) and _may_know(route, kind)]
+    return [name for name, route in routes.items() if fits(route, kind, alert)]
 
 
-def _wants(route: Route, alert: AlertRaised) -> bool:
+def fits(route: Route, kind: Kind, alert: Routed) -> bool:
+    """Whether it is wanted there, and all who read the channel may know: of grievances AICC alone, not AICC among
+    others, by who may read the alert's stream.
+    """
     return (
         alert.rule in route.rules
         and alert.level >= route.min_level
-        and any(contains(scope, alert.subject_code) for scope in route.scopes)
+        and any(contains(scope, alert.district) for scope in route.scopes)
         and not route.audiences.isdisjoint(alert.audience)
+        and route.audiences <= PERMISSIONS[f"stream:{kind}"]
     )
-
-
-def _may_know(route: Route, kind: Kind) -> bool:
-    """All who read the channel may read the alert's stream: of grievances, AICC alone, not AICC among others."""
-    return route.audiences <= PERMISSIONS[f"stream:{kind}"]

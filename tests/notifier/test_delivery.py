@@ -414,6 +414,21 @@ async def test_a_channel_that_comes_back_takes_up_what_waits(tmp_path: Path) -> 
         assert await office.statuses() == ["sent", "sent"]
 
 
+@pytest.mark.parametrize(
+    "now", [Route(frozenset({"pcc"})), Route(frozenset({"pcc", "aicc"})), Route(frozenset({"aicc"}), scopes=("in-cg",))]
+)
+async def test_a_channel_that_others_read_now_is_not_told_what_waits_for_it(tmp_path: Path, now: Route) -> None:
+    """The routes file has changed between two starts, the name has not."""
+    events = [*EVENING, grievance("one", "guna", "2026-11-24")]
+    changed = Wire("delhi", route=now)
+    async with post_office(tmp_path, Wire("delhi", route=AICC), events=events) as office:
+        office.state.clock.advance_to(datetime(2026, 11, 25, 1, tzinfo=UTC))
+        await office.sweep(channels=[changed])
+        assert changed.sent == []
+        [kept] = (await office.outbox()).values()
+        assert [(each.outcome, each.reason) for each in kept.attempts] == [("dropped", "not-routed")]
+
+
 async def test_a_message_goes_where_its_route_leads(tmp_path: Path) -> None:
     office_of_state = Wire("pcc", route=Route(frozenset({"pcc"})))
     national = Wire("aicc", route=Route(frozenset({"aicc"})))
