@@ -12,10 +12,11 @@ from typing import cast
 from libs.duty.state_duty import StateDuty
 from libs.events.envelope import format_instant
 from libs.events.streams import STREAMS, keeps_hours, stream_name
-from libs.runtime.errors import RozanaError
+from libs.runtime.consumer import Checkpoint, position_after
+from libs.runtime.errors import LogMismatch, RozanaError
 from libs.runtime.letters import Letter, letters
 from libs.runtime.log import EventLog
-from libs.runtime.projector import live_collection, snapshots_of
+from libs.runtime.projector import collection_name, live, live_collection, snapshots_of
 from libs.runtime.settings import Settings
 from libs.runtime.store import DocumentStore
 from rozana.doctor.findings import Findings
@@ -76,6 +77,25 @@ async def look_at_store(store: DocumentStore, states: Sequence[str], now: dateti
     except RozanaError as error:  # folded by another version
         findings.ill("clocks", STATE_DAYS.name, f"cannot be seen ({error})", todo="do that", anchor="store")
     findings += await _look_at_outbox(store, now)
+    return findings
+
+
+async def compare(store: DocumentStore, log: EventLog, states: Sequence[str]) -> Findings:
+    """Whether the log is the one, and as long as the one, that the days were folded from."""
+    findings = Findings()
+    pointer = await live(store, STATE_DAYS)
+    snapshots = snapshots_of(pointer.collection if pointer else collection_name(STATE_DAYS, 0))
+    identity = await log.identity()
+    for state in states:
+        stream = stream_name("reports", state)
+        found = await store.get(snapshots, stream)
+        if found is None:
+            continue
+        at = Checkpoint(found.version, str(found.body["event_id"]), str(found.body["log"]))
+        try:
+            await position_after(log, stream, at, identity)
+        except LogMismatch as error:
+            findings.ill("store", stream, f"does not go with the log ({error})", todo="do that", anchor="log-mismatch")
     return findings
 
 

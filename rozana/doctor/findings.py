@@ -9,6 +9,7 @@ Anchor = Literal[
     "not-ready",
     "log",
     "store",
+    "log-mismatch",
     "not-judged",
     "dead-letters",
     "deliveries-parked",

@@ -1,5 +1,6 @@
 """Everything looked at once: a table, then a line for each thing that is wrong."""
 
+from contextlib import AsyncExitStack
 from datetime import datetime
 
 from rich.console import Console
@@ -7,9 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from libs.runtime.errors import RozanaError, StartRefused
+from libs.runtime.log import EventLog
 from libs.runtime.settings import Settings
 from rozana.compose import opened_log, opened_store, system_clock
-from rozana.doctor.files import look_at_disk, look_at_log, look_at_settings, look_at_store
+from rozana.doctor.files import compare, look_at_disk, look_at_log, look_at_settings, look_at_store
 from rozana.doctor.findings import Findings
 from rozana.doctor.served import Served, ask
 
@@ -27,21 +29,25 @@ async def doctor(settings: Settings) -> int:
 
 async def _look_at_files(settings: Settings, served: Served) -> Findings:
     findings = Findings()
-    try:
-        async with opened_log(settings) as log:
+    async with AsyncExitStack() as opened:
+        log: EventLog | None = None
+        try:
+            log = await opened.enter_async_context(opened_log(settings))
             findings += await look_at_log(log, settings.states, served.positions)
-    except RozanaError as error:
-        todo = "see what ROZANA_DATA and ROZANA_LOG say, or restore a backup"
-        findings.ill("log", "the log", f"cannot be read: {error}", todo=todo, anchor="log")
-    if not settings.store_path.exists():
-        findings.well("store", str(settings.store_path), "does not exist: `rozana up` makes it from the log")
-        return findings
-    try:
-        async with opened_store(settings) as store:
+        except RozanaError as error:
+            todo = "see what ROZANA_DATA and ROZANA_LOG say, or restore a backup (`rozana restore`)"
+            findings.ill("log", "the log", f"cannot be read: {error}", todo=todo, anchor="log")
+        if not settings.store_path.exists():
+            findings.well("store", str(settings.store_path), "does not exist: `rozana up` makes it from the log")
+            return findings
+        try:
+            store = await opened.enter_async_context(opened_store(settings))
             findings += await look_at_store(store, settings.states, served.now or await _now(settings))
-    except RozanaError as error:
-        todo = "stop `rozana up` and move the store away: it is made again from the log"
-        findings.ill("store", "the store", f"cannot be read: {error}", todo=todo, anchor="store")
+            if log is not None:
+                findings += await compare(store, log, settings.states)
+        except RozanaError as error:
+            todo = "stop `rozana up` and move the store away: it is made again from the log"
+            findings.ill("store", "the store", f"cannot be read: {error}", todo=todo, anchor="store")
     return findings
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import apsw
 
-from libs.runtime.clock import SystemClock
+from libs.runtime.clock import ManualClock
 from libs.runtime.log import NewRecord
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.store_sqlite import open_store
 from rozana.client import Client
 from rozana.process import start_up
+from services.notifier.outbox import OUTBOX
 from tests.e2e.running import DISTRICTS, Office, cast, until
 from tests.e2e.test_dead_letters import POISON, poisoned
 from tests.e2e.test_restart import EVENING, JUDGED, clock
@@ -32,6 +34,14 @@ async def a_days_work(data: Path) -> None:
             return len(await office.alerts(rule="missed-report")) == 3
 
         await until(told)
+
+        async def delivered() -> bool:
+            store = open_store(data / "store.db", read_only=True)
+            waiting = await store.find(OUTBOX, {"status": ("due", "claimed")})
+            await store.close()
+            return not waiting
+
+        await until(delivered)
     assert await up.stop() == 0
 
 
@@ -53,7 +63,7 @@ def place(data: Path, stream: str, offset: int) -> int:
 
 
 async def write(data: Path, stream: str, *records: NewRecord) -> None:
-    log = open_log(data / "log.db", SystemClock())
+    log = open_log(data / "log.db", ManualClock(JUDGED))
     await log.append(stream, records)
     await log.close()
 

@@ -22,7 +22,7 @@ from tests.duty.events import named
 from tests.e2e.test_restart import JUDGED, clock
 from tests.rozana.command import rozana
 from tests.rozana.conftest import Command
-from tests.rozana.day import append
+from tests.rozana.day import append, change, place
 from tests.runtime.streams import record_of
 
 NOWHERE = "http://127.0.0.1:9"
@@ -107,6 +107,13 @@ def test_a_store_of_another_version(data: Path, command: Command) -> None:
 
     asyncio.run(older())
     assert "or run `rozana rebuild`" in of(examined(command, data)[1], "store")
+
+
+def test_a_log_that_is_shorter_than_what_was_folded(data: Path, command: Command) -> None:
+    change(data / "log.db", "DELETE FROM records WHERE place = ?", place(data, "rozana.in-mp.reports", -1))
+    line = of(examined(command, data)[1], "log-mismatch")
+    assert "acknowledged events are missing" in line
+    assert "remove the store" in line
 
 
 def test_a_day_past_its_deadline_that_nobody_has_judged(data: Path, command: Command) -> None:
