@@ -4,8 +4,9 @@ Three outcomes for a record: done; unreadable -> dead letter, go on; anything el
 moved. An unknown type is skipped and counted; an unknown version of a known type stops the reader.
 """
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -26,6 +27,8 @@ NEWER_LOG = (
     "Restore the newest backup of the log; if this is the newest there is, remove the store: it is made again from the"
     " log, without them"
 )
+BREATH = 100
+"""Records between two turns of the event loop: a few milliseconds."""
 POLL_SECONDS = 0.25
 """How long a quiet reader waits before it lets its sink tidy up."""
 
@@ -78,6 +81,20 @@ class Sink(Protocol):
         ...
 
 
+async def all_done(work: Iterable[Coroutine[object, object, None]]) -> None:
+    """Return when all of it has ended. Raises the first error, once nothing is under way any more."""
+    for error in await asyncio.gather(*work, return_exceptions=True):
+        if error is not None:
+            raise error
+
+
+async def breathe(done: int) -> None:
+    """Every so many records of a long batch, let the others in this process have their turn: an append waits for no
+    longer than five seconds for its answer, and a request for much less."""
+    if done % BREATH == 0:
+        await asyncio.sleep(0)
+
+
 def event_id(record: Record) -> str:
     """The record's CloudEvents id as it stands in the header, without decoding; "" when there is none."""
     return next((value.decode(errors="replace") for name, value in record.headers if name == "ce_id"), "")
@@ -92,10 +109,12 @@ async def consume(
     metrics: Metrics,
     dead_letters: DeadLetters | None = None,
     max_records: int = 1000,
+    together: bool = False,
 ) -> Never:
     """Feed `sink` with everything in the streams of `positions`, for ever, and move `positions` behind it.
 
-    `name` labels metrics.
+    `name` labels metrics. `together`: streams that have news at one time are folded side by side, so that what they
+    write shares a commit; for a sink whose streams have nothing in common.
 
     With `dead_letters`, unreadable records are kept there before the sink hears of them; a sink without a durable
     position of its own goes without, since it reads the same records again at each start.
@@ -106,14 +125,21 @@ async def consume(
     for stream in positions.streams:
         positions.move(stream, await position_after(log, stream, await sink.checkpoint(stream), decoder.log))
         show(stream, positions[stream])
+
+    async def take(stream: str, records: Sequence[Record]) -> None:
+        batch = await decoder.batch(stream, positions[stream], records)
+        await sink.fold(batch)
+        positions.move(stream, batch.checkpoint.offset + 1)
+        show(stream, positions[stream])
+
     async with log.reader({stream: positions[stream] for stream in positions.streams}) as reader:
         while True:
             polled = await reader.poll(max_records=max_records, timeout=POLL_SECONDS)
-            for stream, records in polled.items():
-                batch = await decoder.batch(stream, positions[stream], records)
-                await sink.fold(batch)
-                positions.move(stream, batch.checkpoint.offset + 1)
-                show(stream, positions[stream])
+            if together and len(polled) > 1:
+                await all_done(take(stream, records) for stream, records in polled.items())
+            else:
+                for stream, records in polled.items():
+                    await take(stream, records)
             await sink.rest()
 
 
@@ -218,5 +244,6 @@ class _Decoder:
             else:
                 items.append(Recorded(event, stream, offset, record.appended_at))
             self._faults.count(unreadable=unreadable)
+            await breathe(len(items))
         self._consumed(self._name, stream.rsplit(".", 1)[-1]).inc(len(items))
         return Batch(stream, items, Checkpoint(records[-1].offset, event_id(records[-1]), self.log))

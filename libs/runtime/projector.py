@@ -11,7 +11,7 @@ from typing import Generic
 
 from libs.events.envelope import Recorded, format_instant
 from libs.events.streams import state_of
-from libs.runtime.consumer import Batch, Checkpoint
+from libs.runtime.consumer import Batch, Checkpoint, all_done, breathe
 from libs.runtime.errors import StartRefused
 from libs.runtime.projection import Body, Documents, Projection, Snapshot
 from libs.runtime.store import Document, DocumentStore
@@ -158,7 +158,8 @@ class Projector(Generic[Snapshot]):
         }
         documents = Documents(await self._store.get_many(self._collection, sorted(wanted)) if wanted else {})
         last: Recorded | None = None
-        for item in batch.items:
+        for done, item in enumerate(batch.items, 1):
+            await breathe(done)
             documents.offset = item.offset
             if not isinstance(item, Recorded):
                 projection.hold(folded.snapshot, documents, item)
@@ -174,9 +175,17 @@ class Projector(Generic[Snapshot]):
 
     async def rest(self) -> None:
         """Keep the snapshots that have moved, each at most once in SNAPSHOT_SECONDS."""
-        for stream, folded in self._streams.items():
-            if folded.checkpoint != folded.stored and self._now() >= folded.due:
-                await self._keep(stream, folded)
+        now = self._now()
+        due = {
+            stream: folded
+            for stream, folded in self._streams.items()
+            if folded.checkpoint != folded.stored and now >= folded.due
+        }
+        if due:
+            await all_done(self._keep(stream, folded) for stream, folded in due.items())
+            share = (self._now() - now) * len(self._streams) / len(due)
+            for folded in due.values():
+                folded.due = now + max(SNAPSHOT_SECONDS, share / SNAPSHOT_SHARE)
 
     async def keep(self) -> None:
         """Keep all snapshots now."""
@@ -187,7 +196,6 @@ class Projector(Generic[Snapshot]):
     async def _keep(self, stream: str, folded: _Folded[Snapshot]) -> None:
         at = folded.checkpoint
         assert at is not None  # noqa: S101 -- it differs from the stored one, and never goes back to None
-        started = self._now()
         body: Body = {
             "event_id": at.event_id,
             "log": at.log,
@@ -199,6 +207,4 @@ class Projector(Generic[Snapshot]):
             snapshots_of(self._collection),
             [Document(stream, at.offset, body), Document(_as_of_id(stream), at.offset, reached)],
         )
-        seconds = self._now() - started
         folded.stored = at
-        folded.due = started + max(SNAPSHOT_SECONDS, seconds * len(self._streams) / SNAPSHOT_SHARE)

@@ -47,6 +47,7 @@ async def project(
         dead_letters=dead_letters,
         metrics=metrics,
         max_records=AT_ONCE,
+        together=True,
     )
 
 

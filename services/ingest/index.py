@@ -10,7 +10,7 @@ from libs.events.envelope import Recorded
 from libs.events.grievances import GrievanceRaised
 from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
 from libs.events.streams import Kind, state_of, stream_name
-from libs.runtime.consumer import Batch, Checkpoint, Unreadable
+from libs.runtime.consumer import Batch, Checkpoint, Unreadable, breathe
 from libs.runtime.positions import Positions
 from services.ingest.known import Known
 
@@ -42,7 +42,8 @@ class Index:
     async def fold(self, batch: Batch) -> None:
         state = state_of(batch.stream)
         duty = self.duties[state] if state and batch.stream == stream_name("reports", state) else None
-        for item in batch.items:
+        for done, item in enumerate(batch.items, 1):
+            await breathe(done)
             if isinstance(item, Unreadable):
                 if duty is not None:
                     duty.hold(item.key, item.appended_at)

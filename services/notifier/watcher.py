@@ -16,7 +16,7 @@ from libs.events.alerts import AlertRaised, AlertResolved, alert_event_id
 from libs.events.envelope import Event, Recorded
 from libs.events.streams import Kind, stream_name
 from libs.runtime.clock import Clock
-from libs.runtime.consumer import Batch, Checkpoint, Item, consume, replay
+from libs.runtime.consumer import Batch, Checkpoint, Item, breathe, consume, replay
 from libs.runtime.log import EventLog
 from libs.runtime.positions import Positions
 from libs.runtime.telemetry import Logger, Metrics
@@ -92,7 +92,8 @@ class Watcher:
         if batch.stream not in self._watched:
             return
         watched = self._watched[batch.stream]
-        for item in batch.items:
+        for done, item in enumerate(batch.items, 1):
+            await breathe(done)
             seen = self._see(watched, item)
             alerts = [alert for rule, memory in watched.rules for alert in rule.watch(memory, seen)]
             await self._say(watched, alerts)
