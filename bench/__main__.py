@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import ingest, replay
+from bench import footprint, ingest, live, replay
 
-BENCHES = {"ingest": ingest.measure, "replay": replay.measure}
+BENCHES = {"ingest": ingest.measure, "replay": replay.measure, "live": live.measure, "footprint": footprint.measure}
 
 
 def main() -> int:

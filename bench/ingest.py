@@ -67,7 +67,9 @@ def _round(side: str, folder: Path, warm: Sequence[bytes], requests: Sequence[by
     *others, core = sorted(os.sched_getaffinity(0))
     with (folder / "server.jsonl").open("wb") as lines:
         server = subprocess.Popen(
-            [sys.executable, "-m", "bench.serve", side, str(folder), str(core)], stdout=subprocess.PIPE, stderr=lines
+            [sys.executable, "-m", "bench.serve", side, str(folder), str(core), str(WORLD.states)],
+            stdout=subprocess.PIPE,
+            stderr=lines,
         )
     try:
         assert server.stdout is not None

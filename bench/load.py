@@ -22,6 +22,8 @@ class Answers:
     """What came back: how often each status, and how long each request took, in seconds."""
 
     statuses: Counter[int] = field(default_factory=Counter)
+    begun: float = 0.0
+    """When the first request was due, by `perf_counter`."""
     seconds: list[float] = field(default_factory=list)
 
 
@@ -82,7 +84,7 @@ async def open_loop(port: int, requests: Sequence[bytes], per_second: float, con
     while it waits for a free connection: what a slow server keeps waiting is not left out.
     """
     answers = Answers()
-    start = time.perf_counter() + 0.1
+    answers.begun = start = time.perf_counter() + 0.1
     await _send([(start + n / per_second, request) for n, request in enumerate(requests)], port, connections, answers)
     return answers
 
@@ -91,19 +93,20 @@ async def _send(plan: Sequence[tuple[float, bytes]], port: int, connections: int
     """`plan`: the instant of each request by `perf_counter`, in order; 0 is at once."""
     loop = asyncio.get_running_loop()
     waiting: deque[tuple[float, bytes]] = deque()
-    open_ones = [
-        (await loop.create_connection(lambda: _Connection(waiting, answers), "127.0.0.1", port))[1]
-        for _ in range(connections)
-    ]
+    open_ones = deque(
+        [
+            (await loop.create_connection(lambda: _Connection(waiting, answers), "127.0.0.1", port))[1]
+            for _ in range(connections)
+        ]
+    )
     due = deque(plan)
     while due:
         now = time.perf_counter()
         while due and due[0][0] <= now:
             waiting.append(due.popleft())
-        for connection in open_ones:
-            if not waiting:
-                break
-            connection.take()
+        while waiting and (idle := next((each for each in open_ones if each.idle), None)):
+            open_ones.rotate(-1 - open_ones.index(idle))  # in turn: the server closes those that are quiet for long
+            idle.take()
         if due:
             await asyncio.sleep(max(0.0, due[0][0] - time.perf_counter()))
     while len(answers.seconds) < len(plan):

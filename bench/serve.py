@@ -1,8 +1,9 @@
-"""One server on one core, for `bench.ingest`: `python -m bench.serve rozana|peer|bare FOLDER CORE` says its port."""
+"""One server on one core: `python -m bench.serve rozana|peer|bare FOLDER CORE STATES` says its port."""
 
 import asyncio
 import os
 import sys
+from datetime import date
 from pathlib import Path
 
 import uvicorn
@@ -73,15 +74,14 @@ async def serve_peer(side: str, folder: Path, india: India) -> None:
 
 
 def main() -> int:
-    from bench.ingest import WORLD  # noqa: PLC0415 -- it starts this module
-
-    side, folder, core = sys.argv[1:]
+    side, folder, core, states = sys.argv[1:]
+    india = India(int(states), districts=71, first=date.today(), days=0)  # noqa: DTZ011 -- no day of it is used
     os.sched_setaffinity(0, {int(core)})
     configure_logging(sys.stderr)
     if side == "rozana":
-        return run(serve_rozana(Path(folder), WORLD), get_logger("bench"))
+        return run(serve_rozana(Path(folder), india), get_logger("bench"))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve_peer(side, Path(folder), WORLD))
+        runner.run(serve_peer(side, Path(folder), india))
     return 0
 
 
