@@ -225,7 +225,7 @@ async def test_the_pointer_names_the_live_collection(store: Watched) -> None:
     assert not await point_to(store, COUNTS, 1)
     assert await open_collection(store, COUNTS) == "counts.v1.1"
     assert list(await store.ids(POINTERS)) == ["counts"]
-    with pytest.raises(StartRefused, match="run `rozana rebuild counts`"):
+    with pytest.raises(StartRefused, match="run `rozana rebuild`"):
         await open_collection(store, replace(COUNTS, version=2))
 
 
