@@ -18,7 +18,8 @@ from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
 from libs.events.districts import DistrictAdded
 from libs.events.policy import PolicyAdopted
 from libs.events.presidents import LeaveGranted, LeaveReason, PresidentAppointed, PresidentRelieved
-from libs.events.reports import Activities, ReportReviewed
+from libs.events.reports import ReportReviewed
+from libs.events.reports_v1 import Activities
 from libs.events.values import EventData
 from libs.runtime.clock import ManualClock
 from tests.machine.model import INDIA, LADDER, LOCK_DAYS, ONE_DAY, Filed, Model, Policy, Tenure

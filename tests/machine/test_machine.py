@@ -1,6 +1,5 @@
 """Ten thousand steps of anything by anybody, and after each the system says what the model says."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,8 @@ from tests.machine.machine import Machine
 STEPS_A_RUN = 100
 
 
-def run(keys: Path, runs: int, phases: Sequence[Phase] = tuple(Phase)) -> None:
+def run(keys: Path, runs: int) -> None:
+    """The same runs every time. A failing one is printed as it was: to shorten it (minutes), add Phase.shrink."""
     Machine.steps.clear()
     Machine.keys = keys
     run_state_machine_as_test(
@@ -24,7 +24,7 @@ def run(keys: Path, runs: int, phases: Sequence[Phase] = tuple(Phase)) -> None:
             derandomize=True,
             database=None,
             print_blob=True,
-            phases=phases,
+            phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
     )
