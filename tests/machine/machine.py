@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
@@ -72,7 +72,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.clock = ManualClock(START)
+        self.clock = ManualClock(START.astimezone(UTC))
         self.model = Model(START - APPEND_DEADLINE)
         self.system = System(self.folder, self.keys, self.clock)
         self.runner = asyncio.Runner()
@@ -517,7 +517,7 @@ class Machine(RuleBasedStateMachine):
 
     def _move(self, to: datetime) -> None:
         async def move() -> None:
-            self.clock.advance_to(to)
+            self.clock.advance_to(to.astimezone(UTC))
 
         self.run(move())
 

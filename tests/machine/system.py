@@ -22,9 +22,10 @@ from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.keys import demo_keys
 from libs.runtime.log import EventLog, NewRecord, Record
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.projector import live
 from libs.runtime.settings import load_settings
 from libs.runtime.sqlite import DatabaseFile, open_file
-from libs.runtime.store import Document
+from libs.runtime.store import Document, DocumentStore
 from libs.runtime.store_sqlite import SCHEMA, SqliteDocumentStore, open_store
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
 from rozana.compose import Adapters, Assembled, assemble
@@ -168,8 +169,13 @@ class System:
         letters = DeadLetters(log, self.clock, Metrics(), get_logger("rebuild"))
         try:
             for projection in PROJECTIONS.values():
+                was = await live(store, projection)
+                before = {} if was is None else await _documents(store, was.collection)
                 made = await rebuild(projection, log, store, [STATE], dead_letters=letters)
-                assert made.live_hash in {None, made.hash}, f"{projection.name} was not what its rebuilding gives"
+                after = await _documents(store, made.collection)
+                # What the live one had not folded yet, `rebuild` folds into it first; these are compared by hash.
+                other = [f"{before[key]} and {after[key]}" for key in before if before[key] != after.get(key)]
+                assert made.live_hash in {None, made.hash}, f"{projection.name} was {other[:1]}"
         finally:
             await log.close()
             await store.close()
@@ -284,6 +290,10 @@ def cloud_event(data: EventData, event_id: str) -> dict[str, object]:
         "subject": data.subject,
         "data": data.model_dump(mode="json", by_alias=True),
     }
+
+
+async def _documents(store: DocumentStore, collection: str) -> dict[str, Document]:
+    return dict(await store.get_many(collection, await store.ids(collection)))
 
 
 def _keeps_time(loop: object) -> bool:
