@@ -1,7 +1,7 @@
 """The port `EventLog`: streams of records, each totally ordered. These docstrings are the specification.
 
 `tests/contracts/log_contract.py` holds every adapter to them. Adapters: `log_sqlite.py` (embedded), `log_kafka.py`
-(production, later).
+(production; ADR 0012 says how Kafka keeps these promises).
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,17 +58,23 @@ class LogReader(Protocol):
 
 
 class EventLog(Protocol):
-    """Append-only streams that are made by their first append."""
+    """Append-only streams that are made by their first append.
+
+    On Kafka a stream is a topic, provisioned before: a call about a missing one raises Unavailable and names it.
+    """
 
     async def append(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
         """Append all of `records`, contiguously and in order, or none. Returns them as stored.
 
         Returns only when they are durable (SQLite synchronous=FULL; Kafka acks=all): killing the process or cutting
         the power afterwards loses nothing. Concurrent calls are ordered by the log, each call's records together.
-        `appended_at` never decreases in a stream. An empty sequence appends nothing and returns an empty one.
+        `appended_at` never decreases in a stream (on Kafka: as long as no broker's clock is set back). An empty
+        sequence appends nothing and returns an empty one.
 
-        Raises OutcomeUnknown when the append deadline (5 s of real time) passed or the commit itself failed, and
-        Unavailable when it is certain that nothing was appended. Being cancelled leaves the outcome unknown too.
+        Raises ValueError when a string has no UTF-8 form, or when the records are more than the log takes at once
+        (Kafka: 1 MB, since only a batch is written whole or not at all); OutcomeUnknown when the append deadline (5 s
+        of real time) passed or the commit itself failed; and Unavailable when it is certain that nothing was appended.
+        Being cancelled leaves the outcome unknown too.
         """
         ...
 
@@ -88,7 +94,7 @@ class EventLog(Protocol):
         ...
 
     async def identity(self) -> str:
-        """A random id made with the log: another log, or one made anew, has another."""
+        """A random id made with the log: another log, or one made anew, has another. Kafka's is the cluster's."""
         ...
 
     async def last_time(self) -> datetime | None:
