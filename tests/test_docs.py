@@ -2,8 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from rozana.doctor.findings import Anchor
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -14,6 +17,15 @@ LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 def test_every_link_leads_somewhere(page: Path) -> None:
     dead = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
     assert dead == []
+
+
+def test_the_sections_that_commands_lead_to_are_in_the_runbook() -> None:
+    titles = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbook.md").read_text(), re.M)
+    anchors = {title.lower().replace(" ", "-") for title in titles}
+    sources = [*ROOT.glob("rozana/**/*.py"), *ROOT.glob("deploy/**/*.y*ml"), *PAGES]
+    named = {name for each in sources for name in re.findall(r"runbook\.md#([a-z-]+)", each.read_text())}
+    assert named
+    assert named | set(get_args(Anchor)) <= anchors
 
 
 def test_the_make_targets_that_the_pages_name_exist() -> None:

@@ -384,18 +384,22 @@ def test_the_table() -> None:
     grievance = {"POST /v1/grievances"}
     assert {action for action in PERMISSIONS if allowed(None, action)} == grievance
     assert may("service") == grievance
-    assert may("operator") == grievance
-    assert may("aicc") - may("pcc") == {"stream:grievances"}
+    assert may("operator") == grievance | {"GET /v1/deliveries", "POST /v1/deliveries/retry"}
+    assert may("aicc") - may("pcc") == {"stream:grievances", "GET /v1/nation/days/{day}"}
     assert may("pcc") <= may("aicc")
     assert may("president") - may("pcc") == {
         "POST /v1/reports",
         "rozana.report.filed.v1",
         "rozana.report.corrected.v1",
+        "rozana.report.filed.v2",
+        "rozana.report.corrected.v2",
     }
     assert may("president") & may("pcc") == grievance | {
         "POST /v1/events",
         "GET /v1/receipts/{id}",
         "GET /v1/reports/{id}",
+        "GET /v1/districts/{district}",
+        "GET /v1/districts/{district}/duties",
         "GET /v1/alerts",
         "GET /v1/alerts/{id}",
         "stream:reports",
