@@ -394,8 +394,9 @@ class Machine(RuleBasedStateMachine):
             for each in DISTRICTS:
                 said = model.day(each, day)
                 if code in {each, STATE} and clock < model.grace(day) and not said.versions:
-                    reminded = clock >= model.remind(day)
-                    since = min(now, model.grace(day)) if reminded else model.opens(day)
+                    # Who still owed it is not even reminded; an excuse keeps its place in what was before.
+                    owed = clock < model.remind(day) and model.now(each, day, now).status == "pending"
+                    since = model.opens(day) if owed else min(now, model.grace(day))
                     said.held = said.held or since
                     model.instants.add(said.held)
             day += ONE_DAY
