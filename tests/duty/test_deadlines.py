@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from libs.duty.deadlines import Deadlines, deadlines
-from libs.duty.policies import Policies
+from libs.duty.policies import MOST_KNOWN, Policies
 from libs.events.policy import PolicyAdopted
 from tests.duty.events import instant, policy
 
@@ -161,3 +161,21 @@ def test_today_agrees_with_the_deadlines_at_every_midnight(tz: str) -> None:
         opens = known.deadlines(day).opens
         assert known.today(opens) == day
         assert known.today(opens - timedelta(microseconds=1)) == day - ONE_DAY
+
+
+def test_whoever_asks_for_many_days_costs_a_bounded_amount_of_memory() -> None:
+    data = rules()
+    known = policies(data)
+    for number in range(MOST_KNOWN + 10):
+        asked = date(2026, 11, 23) + number * ONE_DAY
+        assert known.deadlines(asked) == deadlines(asked, data)
+        assert len(known.known) <= MOST_KNOWN
+
+
+def test_deadlines_that_are_remembered_go_with_the_policy() -> None:
+    known, asked = policies(rules("21:00")), date(2026, 12, 1)
+    assert known.deadlines(asked) == deadlines(asked, rules("21:00"))
+    later = policy("20:00", version=2, effective_from="2026-11-25").data
+    assert isinstance(later, PolicyAdopted)
+    known.adopt(later, instant("2026-11-22T09:00"), None)
+    assert known.deadlines(asked) == deadlines(asked, later)
