@@ -21,6 +21,7 @@ from libs.events.export import events_markdown, example_name, json_schemas
 from libs.runtime.settings import load_settings
 from libs.runtime.telemetry import get_logger
 from rozana.compose import SERVICES, assemble, opened
+from rozana.metrics_page import metrics_markdown
 from rozana.settings_page import settings_markdown
 from rozana.states import state_codes
 
@@ -34,7 +35,8 @@ def generated() -> dict[str, str]:
     documents = {f"docs/schemas/{name}.json": schema for name, schema in json_schemas().items()}
     documents |= {f"docs/api/{name}.openapi.json": api for name, api in asyncio.run(_apis()).items()}
     texts = {name: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for name, document in documents.items()}
-    return {**texts, "docs/events.md": events_markdown(), "docs/settings.md": settings_markdown()}
+    pages = {"events": events_markdown(), "metrics": metrics_markdown(), "settings": settings_markdown()}
+    return {**texts, **{f"docs/{name}.md": page for name, page in pages.items()}}
 
 
 async def _apis() -> Mapping[str, dict[str, Any]]:

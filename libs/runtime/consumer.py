@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import Never, Protocol
 
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from libs.events.codec import InvalidEvent, UnknownType, UnknownVersion, decode
 from libs.events.envelope import Recorded
@@ -125,6 +125,8 @@ async def consume(
     for stream in positions.streams:
         positions.move(stream, await position_after(log, stream, await sink.checkpoint(stream), decoder.log))
         show(stream, positions[stream])
+        if dead_letters is not None and keeps_hours(stream):
+            metrics.dead_letters.labels(stream=stream)  # at 0 from the start: an increase from nothing is no increase
 
     async def take(stream: str, records: Sequence[Record]) -> None:
         batch = await decoder.batch(stream, positions[stream], records)
@@ -148,7 +150,7 @@ def _shown(metrics: Metrics, name: str) -> Callable[[str, int], None]:
 
     @cache
     def gauges(stream: str) -> Sequence[Gauge]:
-        found = (metrics.consumer_position, metrics.consumer_last_progress_timestamp)
+        found = (metrics.consumer_position, metrics.consumer_last_progress_timestamp_seconds)
         return [gauge.labels(consumer=name, stream=stream) for gauge in found] if keeps_hours(stream) else ()
 
     def show(stream: str, position: int) -> None:
@@ -232,12 +234,12 @@ class _Decoder:
             try:
                 event = record.event or decode(record.headers, record.value)
             except UnknownType:
-                self._metrics.events_skipped.labels(consumer=self._name, reason="unknown-type").inc()
+                self._count(self._metrics.events_skipped, stream, "unknown-type")
             except UnknownVersion as error:
                 raise ReadStopped(f"{stream}: offset {offset}: {error}") from None
             except InvalidEvent as error:
                 unreadable = True
-                self._metrics.events_skipped.labels(consumer=self._name, reason="unreadable").inc()
+                self._count(self._metrics.events_skipped, stream, "unreadable")
                 if self._dead_letters is not None:
                     await self._dead_letters.record(record, str(error))
                 items.append(Unreadable(stream, offset, record.key, record.appended_at))
@@ -245,5 +247,15 @@ class _Decoder:
                 items.append(Recorded(event, stream, offset, record.appended_at))
             self._faults.count(unreadable=unreadable)
             await breathe(len(items))
-        self._consumed(self._name, stream.rsplit(".", 1)[-1]).inc(len(items))
+        kind = stream.rsplit(".", 1)[-1]
+        if keeps_hours(stream):
+            self._consumed(self._name, kind).inc(len(items))
+        else:
+            self._metrics.later(self._metrics.events_consumed, self._name, kind, amount=len(items))
         return Batch(stream, items, Checkpoint(records[-1].offset, event_id(records[-1]), self.log))
+
+    def _count(self, counter: Counter, stream: str, word: str, amount: int = 1) -> None:
+        if keeps_hours(stream):
+            counter.labels(self._name, word).inc(amount)
+        else:
+            self._metrics.later(counter, self._name, word, amount=amount)

@@ -25,6 +25,10 @@ class Health:
             raise ValueError(f"a check named {name} is registered already")
         self._checks[name] = check
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._checks)
+
     async def failing(self) -> Mapping[str, str]:
         """What is not ready and why, by name; empty when all is."""
         reasons = await asyncio.gather(*(self._ask(check) for check in self._checks.values()))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -30,7 +30,7 @@ from libs.runtime.problems import FieldError, Problem, problem_of, retry_after
 from libs.runtime.telemetry import Logger, Metrics
 
 UNWATCHED_ROUTES = frozenset({"/v1/grievances"})
-"""Nothing is kept of these but a count: a time or a duration could expose a complainant."""
+"""Nothing is kept of these but a count, shown when the day is over: a time could expose a complainant."""
 UNLOGGED_ROUTES = UNWATCHED_ROUTES | {"/live", "/ready", "/metrics"}
 EXPECTED = (Problem, Unauthenticated, Unavailable, HTTPException, RequestValidationError, ClientDisconnect)
 """Errors that are answered with a problem document."""
@@ -198,7 +198,10 @@ def _system_routes(health: Health, metrics: Metrics, clock: Clock) -> APIRouter:
     @router.get("/metrics", response_class=Samples)
     async def samples() -> Response:
         """Prometheus metrics."""
-        return Samples(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        failing = await health.failing()
+        for name in health.names:
+            metrics.ready.labels(check=name).set(name not in failing)
+        return Samples(metrics.exposition(clock.now().date()), media_type=CONTENT_TYPE_LATEST)
 
     return router
 
@@ -244,6 +247,7 @@ class _Access:
         self._app = app
         self._templates = templates
         # Labels are bounded, and looking one up costs more than counting.
+        self._metrics = metrics
         self._requests, self._seconds = cache(metrics.http_requests.labels), cache(metrics.http_request_seconds.labels)
         self._logger = logger
 
@@ -277,8 +281,10 @@ class _Access:
     def _record(self, scope: Scope, status: int | None, seconds: float) -> None:
         method, route = _method(scope), self._route(scope)
         answered = "aborted" if status is None else str(status)
-        self._requests(method, route, answered).inc()
-        if route not in UNWATCHED_ROUTES:
+        if route in UNWATCHED_ROUTES:
+            self._metrics.later(self._metrics.http_requests, method, route, answered)
+        else:
+            self._requests(method, route, answered).inc()
             self._seconds(method, route).observe(seconds)
         if route not in UNLOGGED_ROUTES:
             duration = round(seconds * 1000, 3)

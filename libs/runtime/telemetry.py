@@ -3,12 +3,14 @@
 import logging
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from types import TracebackType
 from typing import Any, TextIO, cast
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from structlog.typing import FilteringBoundLogger, WrappedLogger
 
 from libs.runtime.errors import RozanaError
@@ -110,6 +112,22 @@ def _plain(value: object) -> object:
             return f"<{type(value).__name__}>"
 
 
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What docs/metrics.md says of one."""
+
+    subject: str
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    text: str
+
+
+FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Seconds: up to the append deadline."""
+SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
+
+
 class Metrics:
     """All metrics, by name, on a registry of their own. Labels are bounded: no ids, no paths, no districts."""
 
@@ -117,32 +135,89 @@ class Metrics:
         # A `_created` sample would tell when the first grievance since the start came in.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry or CollectorRegistry()
+        self.listed: list[Metric] = []
+        self._unhurried: dict[tuple[Counter, tuple[str, ...]], float] = {}
+        self._day: date | None = None
+        subject = ""
+
+        def listed(kind: str, name: str, text: str, labels: tuple[str, ...]) -> None:
+            self.listed.append(Metric(subject, f"rozana_{name}", kind, labels, text))
 
         def counter(name: str, text: str, *labels: str) -> Counter:
+            listed("counter", f"{name}_total", text, labels)
             return Counter(f"rozana_{name}", text, labels, registry=self.registry)
 
         def gauge(name: str, text: str, *labels: str) -> Gauge:
+            listed("gauge", name, text, labels)
             return Gauge(f"rozana_{name}", text, labels, registry=self.registry)
 
-        def histogram(name: str, text: str, *labels: str) -> Histogram:
-            return Histogram(f"rozana_{name}", text, labels, registry=self.registry)
+        def histogram(name: str, text: str, *labels: str, buckets: Sequence[float]) -> Histogram:
+            listed("histogram", name, text, labels)
+            return Histogram(f"rozana_{name}", text, labels, registry=self.registry, buckets=buckets)
 
+        subject = "Reports and days"
         self.events_received = counter(
             "events_received", "Events sent to ingest, by what was answered", "type", "outcome"
         )
-        self.events_consumed = counter("events_consumed", "Events folded", "consumer", "stream_kind")
-        self.events_skipped = counter("events_skipped", "Events read and not folded", "consumer", "reason")
-        self.consumer_position = gauge("consumer_position", "The next offset to read", "consumer", "stream")
-        self.consumer_last_progress_timestamp = gauge(
-            "consumer_last_progress_timestamp", "When a consumer last moved, Unix seconds", "consumer", "stream"
+        self.outcomes = counter("outcomes", "Events that the fold found to be no news or invalid", "state", "outcome")
+        self.district_days = gauge(
+            "district_days", "Districts of a state by how their day stands", "state", "day", "status"
         )
-        self.dead_letters = counter("dead_letters", "Records set aside", "stream")
-        self.outcomes = counter("outcomes", "What the fold decided about invalid events", "state", "outcome")
-        self.alerts_raised = counter("alerts_raised", "Alerts raised", "rule", "level")
-        self.alerts_resolved = counter("alerts_resolved", "Alerts resolved", "rule", "how")
+        self.completeness_numerator = gauge(
+            "completeness_numerator", "Districts of a state that have reported for the day", "state", "day"
+        )
+        self.completeness_denominator = gauge(
+            "completeness_denominator", "Districts of a state that are expected to report for the day", "state", "day"
+        )
+        self.judgement_overdue_seconds = gauge(
+            "judgement_overdue_seconds", "Since when a day that is not judged should have been; 0: none", "state"
+        )
+        self.append_seconds = histogram("append_seconds", "Until what ingest appends is durable", buckets=FAST)
+        self.board_seconds = histogram(
+            "board_seconds", "From an event's receipt until the board shows it, by the system's clock", buckets=SLOW
+        )
+
+        subject = "Alerts"
+        self.alerts_raised = counter("alerts_raised", "Alerts raised since the start", "rule", "level")
+        self.alerts_resolved = counter("alerts_resolved", "Alerts resolved since the start", "rule", "how")
+        self.alerts_open = gauge("alerts_open", "Alerts that are not resolved, of all states", "rule", "level")
         self.deliveries = counter("deliveries", "Attempts to deliver an alert", "channel", "outcome")
-        self.append_seconds = histogram("append_seconds", "Time until an append is durable")
+        self.outbox_age_seconds = gauge(
+            "outbox_age_seconds", "Age of the oldest alert on a duty that waits to be delivered; 0: none"
+        )
+
+        subject = "Reading"
+        self.events_consumed = counter("events_consumed", "Events folded", "consumer", "stream_kind")
+        self.events_skipped = counter("events_skipped", "Records read and not folded", "consumer", "reason")
+        self.consumer_position = gauge("consumer_position", "The next offset to read", "consumer", "stream")
+        self.consumer_lag = gauge("consumer_lag", "Records not read yet, when last looked", "consumer", "stream")
+        self.consumer_last_progress_timestamp_seconds = gauge(
+            "consumer_last_progress_timestamp_seconds", "When it last moved, Unix time", "consumer", "stream"
+        )
+        self.dead_letters = counter("dead_letters", "Records set aside since the start", "stream")
+
+        subject = "The process"
+        self.ready = gauge("ready", "1: this part works; 0: /ready says why not", "check")
+        self.looked_timestamp_seconds = gauge(
+            "looked_timestamp_seconds", "When a service last looked after its gauges, Unix time", "service"
+        )
         self.http_requests = counter("http_requests", "Requests answered", "method", "route", "status")
-        self.http_request_seconds = histogram("http_request_seconds", "Time to answer a request", "method", "route")
+        self.http_request_seconds = histogram(
+            "http_request_seconds", "Until a request is answered", "method", "route", buckets=FAST
+        )
         self.subscribers = gauge("subscribers", "Readers of a state's changes, connected now", "state")
-        self.subscribers_dropped = counter("subscribers_dropped", "Readers dropped because they took nothing", "state")
+        self.subscribers_dropped = counter("subscribers_dropped", "Readers dropped: they took nothing", "state")
+
+    def later(self, counter: Counter, *labels: str, amount: float = 1) -> None:
+        """Count what has to do with a grievance: it is shown once its day is over, so that no sample tells an hour."""
+        key = (counter, labels)
+        self._unhurried[key] = self._unhurried.get(key, 0) + amount
+
+    def exposition(self, today: date) -> bytes:
+        """What /metrics answers. `today` is the system's (UTC): on a new one, what was counted for later is shown."""
+        before, self._day = self._day, today
+        if before not in (None, today):
+            for (counter, labels), amount in self._unhurried.items():
+                counter.labels(*labels).inc(amount)
+            self._unhurried.clear()
+        return generate_latest(self.registry)

@@ -6,7 +6,9 @@ from functools import partial
 from libs.events.streams import stream_name
 from libs.runtime.clock import Clock
 from libs.runtime.component import Component
+from libs.runtime.consumer import Batch
 from libs.runtime.dead_letters import DeadLetters
+from libs.runtime.gauges import look_after_gauges
 from libs.runtime.health import Health
 from libs.runtime.log import EventLog
 from libs.runtime.positions import Positions
@@ -18,6 +20,7 @@ from services.aggregator.changes import SLOW_SECONDS, Changes
 from services.aggregator.projections.state_days import STATE_DAYS
 from services.aggregator.projector import PROJECTIONS, project
 from services.aggregator.reading import Reading
+from services.aggregator.standing import Standing
 
 
 def build(
@@ -43,20 +46,30 @@ def build(
     for name, reached in positions.items():
         health.register(name, partial(reached.lag, log))
     changes = Changes(log, positions[STATE_DAYS.name], states, metrics, slow_seconds=slow_seconds)
+    reading = Reading(store, clock)
+    standing = Standing(reading, clock, states, metrics)
+
+    def told(batch: Batch) -> None:
+        changes.told(batch)
+        standing.told(batch)
+
     return Component(
         "aggregator",
-        routes(Reading(store, clock), Replays(log), changes, states),
+        routes(reading, Replays(log), changes, states),
         [
-            partial(
-                project,
-                projection,
-                log,
-                store,
-                positions[projection.name],
-                told=changes.told if projection is STATE_DAYS else None,
-                dead_letters=dead_letters,
-                metrics=metrics,
-            )
-            for projection in PROJECTIONS
+            *(
+                partial(
+                    project,
+                    projection,
+                    log,
+                    store,
+                    positions[projection.name],
+                    told=told if projection is STATE_DAYS else None,
+                    dead_letters=dead_letters,
+                    metrics=metrics,
+                )
+                for projection in PROJECTIONS
+            ),
+            partial(look_after_gauges, "aggregator", log, positions, metrics, standing.look),
         ],
     )

@@ -1,12 +1,14 @@
 """How ingest is put together."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Never
 
 from libs.events.reports import FormName
 from libs.runtime.clock import Clock
 from libs.runtime.component import Component
 from libs.runtime.consumer import consume
+from libs.runtime.gauges import look_after_gauges
 from libs.runtime.health import Health
 from libs.runtime.log import EventLog
 from libs.runtime.telemetry import Metrics
@@ -32,4 +34,5 @@ def build(
         # Without dead letters: the index keeps no position, and would report the same records at each start.
         await consume("ingest", log, index.positions, index, metrics=metrics)
 
-    return Component("ingest", routes(Intake(log, index, metrics), clock, metrics, forms), [follow])
+    look = partial(look_after_gauges, "ingest", log, {"ingest": index.positions}, metrics)
+    return Component("ingest", routes(Intake(log, index, metrics), clock, metrics, forms), [follow, look])

@@ -70,7 +70,7 @@ class Intake:
                 outcome = "unavailable"
                 raise
             finally:
-                self._received(event.type, outcome).inc()
+                self._count(event, outcome)
             if type(event.data) not in COMMUTING:
                 # Whoever has the next turn decides by this event. Of those that commute nothing is refused before the
                 # index has caught up, and a copy is recognised by what `_append` remembers: they need not wait.
@@ -78,6 +78,12 @@ class Intake:
                     async with asyncio.timeout(self._deadline):
                         await self._index.positions.reached(known.stream, known.offset)
         return status, known.receipt()
+
+    def _count(self, event: Event, outcome: str) -> None:
+        if isinstance(event.data, GrievanceRaised):
+            self._metrics.later(self._metrics.events_received, event.type, outcome)
+        else:
+            self._received(event.type, outcome).inc()
 
     def _turn(self, event: Event) -> contextlib.AbstractAsyncContextManager[None]:
         """Events about one subject that can make each other invalid are decided one after the other; copies at once."""

@@ -12,6 +12,7 @@ from libs.runtime.clock import Clock
 from libs.runtime.component import Background, Component
 from libs.runtime.consumer import Batch, consume
 from libs.runtime.dead_letters import DeadLetters
+from libs.runtime.gauges import look_after_gauges
 from libs.runtime.health import Health
 from libs.runtime.log import EventLog
 from libs.runtime.positions import Positions
@@ -29,6 +30,7 @@ from services.notifier.delivery import Courier, real_now
 from services.notifier.outbox import OUTBOX, filling
 from services.notifier.reading import AlertReader
 from services.notifier.routing import Route
+from services.notifier.standing import Standing
 from services.notifier.timekeeper import Timekeeper
 from services.notifier.watcher import Watcher
 
@@ -74,6 +76,13 @@ def build(
         health.register(f"notifier {OUTBOX} of {kind}", partial(filled[kind].lag, log))
     health.register("notifier watcher", partial(watcher.positions.lag, log))
     background += [partial(courier.work, name) for name in (*routes_of, None)]
+    consumers = {
+        "watcher": watcher.positions,
+        **{PROJECTIONS[kind].name: folded[kind] for kind in PROJECTIONS},
+        **{f"{OUTBOX}_{kind}": filled[kind] for kind in PROJECTIONS},
+    }
+    standing = Standing(store, clock, folded, routes_of, metrics)
+    background.append(partial(look_after_gauges, "notifier", log, consumers, metrics, standing.look))
     if keep_time:
         timekeeper = Timekeeper(log, clock, watcher)
         background += [partial(timekeeper.keep, state) for state in states]

@@ -129,14 +129,18 @@ class Watcher:
             if not self._said.holds(alert.cause, event_id):
                 time = event_time(TARGETS[watched.kind], self._clock.now())
                 new.append(Event(event_id, SOURCE, time, alert))
-                self._count(alert)
+                self._count(watched.kind, alert)
         if new:
             await self._log.append(watched.target, [record_of(event) for event in new])
             for event in new:
                 self._said.learn(event)
 
-    def _count(self, alert: AlertRaised | AlertResolved) -> None:
+    def _count(self, kind: Kind, alert: AlertRaised | AlertResolved) -> None:
         if isinstance(alert, AlertRaised):
-            self._metrics.alerts_raised.labels(rule=alert.rule.value, level=str(alert.level)).inc()
+            counter, word = self._metrics.alerts_raised, str(alert.level)
         else:
-            self._metrics.alerts_resolved.labels(rule=alert.rule.value, how=alert.how).inc()
+            counter, word = self._metrics.alerts_resolved, alert.how
+        if kind == "grievances":
+            self._metrics.later(counter, alert.rule.value, word)
+        else:
+            counter.labels(alert.rule.value, word).inc()

@@ -1,6 +1,6 @@
 """POST /v1/grievances: what is raised is kept; who raised it, and when on the day, is nowhere."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from prometheus_client import generate_latest
@@ -82,9 +82,14 @@ async def test_its_receipt_is_for_the_national_office_only(tmp_path: Path) -> No
         assert await asked("operator", "in") == (403, None)
 
 
-async def test_nothing_but_a_count_is_measured(tmp_path: Path) -> None:
+async def test_nothing_but_a_count_is_measured_and_shown_when_the_day_is_over(tmp_path: Path) -> None:
     async with running(tmp_path, *ROSTER) as desk:
+        before = (await desk.get("/metrics")).text
         assert (await desk.post("/v1/grievances", BODY, token="")).status_code == 202
+        assert "grievance" not in (await desk.get("/metrics")).text.replace(before, "")
+        assert desk.count(GrievanceRaised.type_name(), "accepted") == 0
+        desk.clock.advance_to(desk.clock.now() + timedelta(days=1))
+        assert (await desk.get("/metrics")).status_code == 200
         assert desk.count(GrievanceRaised.type_name(), "accepted") == 1
         assert seconds(desk) == 0
 

@@ -92,7 +92,7 @@ async def test_every_event_is_handed_over_once_in_order_with_its_place(made: Run
     assert reading.sink.batches[-1].checkpoint == Checkpoint(24, named("24"), await identity(made))
     assert made.sample("events_consumed_total", consumer="tests", stream_kind="reports") == 25
     assert made.sample("consumer_position", consumer="tests", stream=STREAM) == 25
-    assert made.sample("consumer_last_progress_timestamp", consumer="tests", stream=STREAM)
+    assert made.sample("consumer_last_progress_timestamp_seconds", consumer="tests", stream=STREAM)
 
 
 async def test_it_goes_on_for_ever_with_what_is_appended_while_it_reads(made: Runtime) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +285,8 @@ async def test_of_grievances_nothing_is_kept_but_a_count(edge: Edge) -> None:
         await client.post("/v1/grievances", content=b"{}", headers=JSON)
         assert_problem(await client.post("/v1/grievances", content=b'"fail"', headers=JSON), 500)
         await client.get("/v1/grievances")
+        assert "grievances" not in (await client.get("/metrics")).text
+        edge.clock.advance_to(edge.clock.now() + timedelta(days=1))
         samples = (await client.get("/metrics")).text
     assert edge.log.getvalue() == ""
     lines = [line for line in samples.splitlines() if "grievances" in line]
