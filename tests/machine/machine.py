@@ -609,7 +609,9 @@ class Machine(RuleBasedStateMachine):
         """As they are answered, asked for again when anything was written since."""
         written = (self.system.alerts_end, self.grievances, self.starts)
         if self._known_alerts[0] != written:
-            self.run(self.system.until(self._read_alerts))
+            while not self.run(self._read_alerts()):
+                self.run(self.system.until(self._read_alerts))
+                self._settle()  # it may have died of that
             self._known_alerts = (written, self._found_alerts)
         return self._known_alerts[1]
 
