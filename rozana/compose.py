@@ -20,6 +20,7 @@ from libs.runtime.keys import demo_keys, read_jwks
 from libs.runtime.log import EventLog
 from libs.runtime.log_sqlite import open_log
 from libs.runtime.log_sqlite_rows import SCHEMA as LOG_SCHEMA
+from libs.runtime.patience import PatientLog, PatientStore, in_loop
 from libs.runtime.service import bind, run_service
 from libs.runtime.settings import Settings
 from libs.runtime.sqlite import Schema
@@ -64,13 +65,45 @@ class Adapters:
 async def open_adapters(settings: Settings, *, read_only: bool = False) -> Adapters:
     """Open what the settings name; `read_only`, beside the process that writes. Raises StartRefused."""
     clock = await system_clock(settings)
-    log = open_log(settings.log_path, clock, read_only=read_only)
+    log = _log(settings, clock, read_only=read_only)
     try:
-        store = open_store(settings.store_path, read_only=read_only)
+        store = _store(settings, read_only=read_only)
     except BaseException:
         await log.close()
         raise
     return Adapters(log, store, clock)
+
+
+def _log(settings: Settings, clock: Clock, *, read_only: bool) -> EventLog:
+    """A server's log needs no `read_only`: many may use it at once."""
+    if not settings.log.startswith("kafka://"):
+        return open_log(settings.log_path, clock, read_only=read_only)
+    from libs.runtime import log_kafka  # noqa: PLC0415 -- the embedded system does not wait for it
+
+    return log_kafka.open_log(settings.log, clock)
+
+
+def _store(settings: Settings, *, read_only: bool) -> DocumentStore:
+    if not settings.store.startswith("mongodb"):
+        return open_store(settings.store_path, read_only=read_only)
+    from libs.runtime import store_mongo  # noqa: PLC0415 -- as above
+
+    return store_mongo.open_store(settings.store, settings.mongo_driver)
+
+
+def on_servers(settings: Settings) -> bool:
+    """Whether log and store are both to be shared by several processes."""
+    return settings.log.startswith("kafka://") and settings.store.startswith("mongodb")
+
+
+def patient(settings: Settings, adapters: Adapters, logger: Logger) -> Adapters:
+    """With servers, the loops ride out their outages; what goes wrong with a file of ours ends the process."""
+    log, store = adapters.log, adapters.store
+    return Adapters(
+        PatientLog(log, logger) if settings.log.startswith("kafka://") else log,
+        PatientStore(store, logger) if settings.store.startswith("mongodb") else store,
+        adapters.clock,
+    )
 
 
 @asynccontextmanager
@@ -86,7 +119,7 @@ async def opened(settings: Settings, *, read_only: bool = False) -> AsyncIterato
 @asynccontextmanager
 async def opened_log(settings: Settings) -> AsyncIterator[EventLog]:
     """The log alone, to be read beside the process that writes it. Raises WrongDatabase."""
-    log = open_log(settings.log_path, SystemClock(), read_only=True)
+    log = _log(settings, SystemClock(), read_only=True)
     try:
         yield log
     finally:
@@ -96,7 +129,7 @@ async def opened_log(settings: Settings) -> AsyncIterator[EventLog]:
 @asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator[DocumentStore]:
     """The store alone, to be read beside the process that writes it. Raises WrongDatabase."""
-    store = open_store(settings.store_path, read_only=True)
+    store = _store(settings, read_only=True)
     try:
         yield store
     finally:
@@ -119,7 +152,7 @@ async def system_clock(settings: Settings) -> Clock:
     if settings.clock_start is None and settings.clock_speed == 1:
         return SystemClock()
     start = settings.clock_start or datetime.now(UTC)
-    if settings.log_path.exists() and settings.log_path.stat().st_size:
+    if not settings.log.startswith("sqlite:") or (settings.log_path.exists() and settings.log_path.stat().st_size):
         async with opened_log(settings) as log:
             start = max(start, await log.last_time() or start)
     return ShiftedClock(start, settings.clock_speed)
@@ -180,8 +213,10 @@ def _webhooks(settings: Settings) -> list[Channel]:
     return [WebhookChannel(endpoint) for endpoint in endpoints]
 
 
-async def up(settings: Settings, *, logger: Logger, announce: Callable[[str], None]) -> None:
-    """Serve everything in this process until a signal; `announce` gets the URL once it is ready.
+async def up(
+    settings: Settings, *, logger: Logger, announce: Callable[[str], None], services: Collection[str] = SERVICES
+) -> None:
+    """Serve these services in this process until a signal; `announce` gets the URL once it is ready.
 
     Raises StartRefused, and what a consumer died of.
     """
@@ -189,7 +224,7 @@ async def up(settings: Settings, *, logger: Logger, announce: Callable[[str], No
     try:
         adapters = await open_adapters(settings)
         try:
-            assembled = assemble(settings, adapters, logger=logger)
+            assembled = assemble(settings, patient(settings, adapters, logger), logger=logger, services=services)
         except BaseException:
             await adapters.close()
             raise
@@ -209,7 +244,7 @@ async def up(settings: Settings, *, logger: Logger, announce: Callable[[str], No
     await run_service(
         assembled.app,
         listener=listener,
-        background=[*assembled.background, say_when_ready],
+        background=[*map(in_loop, assembled.background), say_when_ready],
         on_bound=serving.set_result,
         close=adapters.close,
     )

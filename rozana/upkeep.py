@@ -36,7 +36,7 @@ async def rebuild(
     With `only`, these states are replayed and the others taken over as they are. Raises StartRefused while `rozana up`
     runs, and what a reader raises.
     """
-    if not settings.log_path.exists():
+    if settings.log.startswith("sqlite:") and not settings.log_path.exists():
         raise StartRefused(
             f"{settings.log_path} does not exist: nothing to rebuild from (ROZANA_DATA says where it is)"
         )

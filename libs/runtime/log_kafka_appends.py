@@ -23,6 +23,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
+from libs.events.streams import keeps_hours
 from libs.runtime.clock import Clock
 from libs.runtime.errors import OutcomeUnknown, Unavailable
 from libs.runtime.log import NewRecord, Record
@@ -99,8 +100,10 @@ class Appends:
         except TimeoutError:
             if job in stream.waiting:
                 stream.waiting.remove(job)
-                raise Unavailable(f"the log took no append to {name} within {self._deadline:g} s: retry") from None
-            line = f"the log has not confirmed an append to {name} within {self._deadline:g} s: retry"
+                raise Unavailable(
+                    f"the log took no append to {_named(name)} within {self._deadline:g} s: retry"
+                ) from None
+            line = f"the log has not confirmed an append to {_named(name)} within {self._deadline:g} s: retry"
             raise OutcomeUnknown(line) from None
         if isinstance(outcome, Exception):
             raise outcome
@@ -154,15 +157,17 @@ class Appends:
             self._reads.forget(name)
             kind = type(error).__name__.removesuffix("Error")
             if isinstance(error, CERTAINLY_NOT):
-                return [
-                    Unavailable(f"the log refused an append to {name} ({kind}): see the topic and its rights")
-                ] * len(jobs)
-            return [OutcomeUnknown(f"the log has not confirmed an append to {name} ({kind}): retry")] * len(jobs)
+                refused = f"the log refused an append to {_named(name)} ({kind}): see the topic and its rights"
+                return [Unavailable(refused)] * len(jobs)
+            unconfirmed = f"the log has not confirmed an append to {_named(name)} ({kind}): retry"
+            return [OutcomeUnknown(unconfirmed)] * len(jobs)
         finally:
             producer.users -= 1
             self._leave_if_unused(producer)
         if ack.offset < 0:  # a repeat that the broker knew, but not where: a receipt needs the true offset
-            return [OutcomeUnknown(f"the log has an append to {name} and does not say where: retry")] * len(jobs)
+            return [OutcomeUnknown(f"the log has an append to {_named(name)} and does not say where: retry")] * len(
+                jobs
+            )
         return _stored(name, ack.offset, time if ack.timestamp < 0 else ack.timestamp, jobs)
 
     def _time(self, name: str, stream: _Stream) -> int:
@@ -238,3 +243,8 @@ def _stored(name: str, offset: int, time: int, jobs: Sequence[_Append]) -> Seque
         )
         offset += len(job.records)
     return stored
+
+
+def _named(name: str) -> str:
+    """For errors, which are logged with their time: nobody is to read there when a state had a grievance."""
+    return name if keeps_hours(name) else "a stream that keeps no hours"

@@ -59,6 +59,20 @@ def _sqlite_url(text: str) -> str:
     return text
 
 
+def _log_url(text: str) -> str:
+    if not text.startswith("kafka://"):
+        return _sqlite_url(text)
+    if not re.fullmatch(r"kafka://[A-Za-z0-9.-]+:[0-9]{1,5}(,[A-Za-z0-9.-]+:[0-9]{1,5})*/?", text):
+        raise ValueError("not a kafka URL")
+    return text
+
+
+def _store_url(text: str) -> str:
+    if not re.match(r"mongodb(\+srv)?://[^/\s]", text):
+        return _sqlite_url(text)
+    return text  # MongoDB's driver reads the rest of it
+
+
 def _host(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}", text):
         raise ValueError("neither an address nor a host name")
@@ -122,8 +136,12 @@ class Settings(BaseModel):
     data: Annotated[Path, BeforeValidator(_directory)] = Field(
         Path(".rozana"), description="the path of a directory, without ? and #"
     )
-    log: Annotated[str, AfterValidator(_sqlite_url)] = Field("", description="sqlite:///path")
-    store: Annotated[str, AfterValidator(_sqlite_url)] = Field("", description="sqlite:///path")
+    log: Annotated[str, AfterValidator(_log_url)] = Field(
+        "", description="sqlite:///path, or kafka://host:port with more host:port behind commas"
+    )
+    store: Annotated[str, AfterValidator(_store_url)] = Field(
+        "", repr=False, description="sqlite:///path, or mongodb://host:port/database or mongodb+srv://host/database"
+    )
     host: Annotated[str, AfterValidator(_host)] = Field("127.0.0.1", description="an IP address or a host name")
     port: Annotated[int, BeforeValidator(_port)] = Field(8080, description="0 (any free port) to 65535")
     states: Annotated[tuple[str, ...], BeforeValidator(_states)] = Field((), description="a comma list of state codes")
@@ -151,13 +169,20 @@ class Settings(BaseModel):
 
     @property
     def log_path(self) -> Path:
-        """The file of a sqlite log."""
-        return Path(self.log.removeprefix("sqlite:///"))
+        """The file of a sqlite log. Raises StartRefused when it is another."""
+        return _path("LOG", self.log)
 
     @property
     def store_path(self) -> Path:
-        """The file of a sqlite store."""
-        return Path(self.store.removeprefix("sqlite:///"))
+        """The file of a sqlite store. Raises StartRefused when it is another."""
+        return _path("STORE", self.store)
+
+
+def _path(name: str, url: str) -> Path:
+    scheme, _, path = url.partition(":///")
+    if scheme != "sqlite":
+        raise StartRefused(f"{PREFIX}{name}: this works on sqlite files, and it names a server")
+    return Path(path)
 
 
 def load_settings(environ: Mapping[str, str], known_states: Collection[str]) -> Settings:
@@ -179,7 +204,7 @@ def load_settings(environ: Mapping[str, str], known_states: Collection[str]) -> 
         settings = Settings.model_validate(defaults | given, context=known_states)
     except ValidationError as error:
         found = {str(item["loc"][0]) for item in error.errors(include_input=False, include_context=False)}
-        wrong = {name: _allowed(name, given, known_states) for name in found if name in given} | wrong
+        wrong = {name: _allowed(name, known_states) for name in found if name in given} | wrong
         settings = None
     if settings is None or wrong:
         order = [*Settings.model_fields, *sorted(wrong)]
@@ -210,11 +235,9 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _allowed(name: str, given: Mapping[str, str], known_states: Collection[str]) -> str:
+def _allowed(name: str, known_states: Collection[str]) -> str:
     if name not in Settings.model_fields:
         near = difflib.get_close_matches(name, Settings.model_fields, n=1)
         return "unknown variable" + (f", did you mean {PREFIX}{near[0].upper()}?" if near else "")
-    if name in {"log", "store"} and re.match(r"(kafka|mongodb(\+srv)?)://[^/]", given[name]):
-        return "kafka:// and mongodb:// are not in this version; use sqlite:///path"
     allowed = f"allowed is {Settings.model_fields[name].description}"
     return f"{allowed}, of {' '.join(known_states)}" if name == "states" else allowed

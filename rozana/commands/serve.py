@@ -4,6 +4,7 @@
 
 import typer
 
+from libs.runtime.settings import Settings
 from rozana.commands.shared import Port, run_logged, settings_from, tell
 
 commands = typer.Typer()
@@ -11,38 +12,50 @@ commands = typer.Typer()
 
 @commands.command()
 def up(port: Port = None) -> int:
-    """Run all services in one process on embedded files, until Ctrl-C or SIGTERM."""
+    """Run all services in one process, until Ctrl-C or SIGTERM."""
+    return _serve(settings_from(port=port))
+
+
+@commands.command()
+def ingest(port: Port = None) -> int:
+    """Run ingest alone, on Kafka and MongoDB."""
+    return _alone("ingest", port)
+
+
+@commands.command()
+def aggregator(port: Port = None) -> int:
+    """Run the aggregator alone, on Kafka and MongoDB."""
+    return _alone("aggregator", port)
+
+
+@commands.command()
+def notifier(port: Port = None) -> int:
+    """Run the notifier alone, on Kafka and MongoDB."""
+    return _alone("notifier", port)
+
+
+def _alone(service: str, port: int | None) -> int:
     settings = settings_from(port=port)
     from rozana import compose
-    from rozana.process import READY
 
-    return run_logged(
-        lambda logger: compose.up(settings, logger=logger, announce=lambda url: print(f"{READY}{url}", flush=True))
-    )
-
-
-@commands.command()
-def ingest() -> int:
-    """Run ingest alone (not yet: needs Kafka and MongoDB)."""
-    return _alone("ingest")
-
-
-@commands.command()
-def aggregator() -> int:
-    """Run the aggregator alone (not yet: needs Kafka and MongoDB)."""
-    return _alone("aggregator")
-
-
-@commands.command()
-def notifier() -> int:
-    """Run the notifier alone (not yet: needs Kafka and MongoDB)."""
-    return _alone("notifier")
-
-
-def _alone(service: str) -> int:
-    settings_from()
+    if compose.on_servers(settings):
+        return _serve(settings, service)
     tell(
         f"`rozana {service}` is one service beside others, which needs Kafka and MongoDB: sqlite files belong to one"
         " process. `rozana up` runs all services in one"
     )
     return 2
+
+
+def _serve(settings: Settings, *services: str) -> int:
+    from rozana import compose
+    from rozana.process import READY
+
+    return run_logged(
+        lambda logger: compose.up(
+            settings,
+            logger=logger,
+            announce=lambda url: print(f"{READY}{url}", flush=True),
+            services=services or compose.SERVICES,
+        )
+    )

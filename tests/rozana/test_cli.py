@@ -126,11 +126,6 @@ def test_help_names_every_command(command: Command) -> None:
     )
 
 
-def test_help_says_what_is_not_there_yet(command: Command) -> None:
-    _, out, _ = command("--help")
-    assert out.count("(not yet: needs Kafka and") == 3
-
-
 def test_a_demo_that_cannot_start_leaves_nothing_behind(
     tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

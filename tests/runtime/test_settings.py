@@ -102,9 +102,11 @@ def test_loopback(host: str) -> None:
         ("LOG", "sqlite:///:memory:", "sqlite:///path"),
         ("LOG", "sqlite:///a.db?mode=ro", "sqlite:///path"),
         ("LOG", f"postgres://{CANARY}@host/db", "sqlite:///path"),
-        ("LOG", "kafka://host:9092", "not in this version; use sqlite:///path"),
-        ("STORE", f"mongodb://u:{CANARY}@host/db", "not in this version; use sqlite:///path"),
-        ("STORE", "mongodb+srv://host/db", "not in this version; use sqlite:///path"),
+        ("LOG", "kafka://host", "kafka://host:port"),
+        ("LOG", f"kafka://u:{CANARY}@host:9092", "kafka://host:port"),
+        ("LOG", "mongodb://host", "kafka://host:port"),
+        ("STORE", "mongodb:///db", "mongodb://host:port/database"),
+        ("STORE", "kafka://host:9092", "mongodb://host:port/database"),
         ("HOST", "0.0.0.0", "loopback"),
         ("HOST", "::", "loopback"),
         ("HOST", "example.org", "loopback"),
@@ -152,7 +154,7 @@ def test_each_wrong_one_is_named_with_what_is_allowed(name: str, value: str, all
 def test_all_wrong_ones_together() -> None:
     wrong = {
         "ENV": "production",
-        "LOG": "kafka://host:9092",
+        "LOG": "kafka://host",
         "STORE": "x",
         "PORT": "http",
         "STATES": "in-xx",
@@ -165,6 +167,17 @@ def test_all_wrong_ones_together() -> None:
     assert named == [
         "ROZANA_LOG", "STORE", "PORT", "STATES", "JWKS", "CLOCK_SPEED", "TOKEN", "PROT",
     ]  # fmt: skip
+
+
+def test_servers_are_named_by_their_urls_and_have_no_files() -> None:
+    settings = load(LOG="kafka://a.example:9092,b:9092", STORE=f"mongodb://u:{CANARY}@host:27017/rozana?tls=true")
+    assert settings.log == "kafka://a.example:9092,b:9092"
+    assert settings.store == f"mongodb://u:{CANARY}@host:27017/rozana?tls=true"
+    assert CANARY not in repr(settings)
+    for path in ("log_path", "store_path"):
+        with pytest.raises(StartRefused, match=r"^ROZANA_(LOG|STORE): this works on sqlite files") as refused:
+            getattr(settings, path)
+        assert CANARY not in str(refused.value)
 
 
 def test_one_file_is_not_log_and_store() -> None:

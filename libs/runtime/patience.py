@@ -1,0 +1,155 @@
+"""Loops ride out an outage, requests do not: log and store, wrapped so that a loop's call is made until it is done.
+
+Who asks is known from the task: `in_loop` marks a background loop and all that it starts. To a request the same call
+raises Unavailable at once, and it answers 503. A loop that waits makes lag, and readiness says so; nothing is skipped,
+since a call that was Unavailable has changed nothing or may be repeated. An append of unknown outcome is repeated with
+the same event id, which every fold counts once.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from datetime import datetime
+from typing import TypeVar
+
+from libs.runtime.component import Background
+from libs.runtime.errors import Unavailable
+from libs.runtime.log import EventLog, LogReader, NewRecord, Record
+from libs.runtime.store import Document, DocumentStore
+from libs.runtime.telemetry import Logger
+
+T = TypeVar("T")
+FIRST_WAIT = 0.1
+LONGEST_WAIT = 2.0
+"""Seconds of real time before a call is made again; twice as long each time."""
+
+_in_loop: ContextVar[bool] = ContextVar("_in_loop", default=False)
+
+
+def in_loop(work: Background) -> Background:
+    """The same loop, with patience."""
+
+    async def patiently() -> None:
+        _in_loop.set(True)
+        await work()
+
+    return patiently
+
+
+class _Patience:
+    """Says once that an outage has begun, and once that it is over."""
+
+    def __init__(self, what: str, logger: Logger) -> None:
+        self._waiting, self._over = f"waiting for the {what}", f"the {what} answers again"
+        self._logger = logger
+        self._out = False
+
+    async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
+        wait = FIRST_WAIT
+        while True:
+            try:
+                result = await call()
+            except Unavailable as error:
+                if not _in_loop.get():
+                    raise
+                if not self._out:
+                    self._out = True
+                    self._logger.warning(self._waiting, reason=str(error))
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, LONGEST_WAIT)
+            else:
+                if self._out:
+                    self._out = False
+                    self._logger.info(self._over)
+                return result
+
+
+class PatientLog:
+    """An `EventLog` on another one."""
+
+    def __init__(self, log: EventLog, logger: Logger) -> None:
+        self._log = log
+        self._patience = _Patience("log", logger)
+
+    async def append(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
+        return await self._patience(lambda: self._log.append(stream, records))
+
+    async def end(self, stream: str) -> int:
+        return await self._patience(lambda: self._log.end(stream))
+
+    async def read(self, stream: str, offset: int, *, max_records: int = 1000) -> Sequence[Record]:
+        return await self._patience(lambda: self._log.read(stream, offset, max_records=max_records))
+
+    @contextlib.asynccontextmanager
+    async def reader(self, positions: Mapping[str, int]) -> AsyncIterator[LogReader]:
+        async with self._log.reader(positions) as reader:
+            yield _PatientReader(reader, self._patience)
+
+    async def identity(self) -> str:
+        return await self._patience(self._log.identity)
+
+    async def last_time(self) -> datetime | None:
+        return await self._patience(self._log.last_time)
+
+    async def close(self) -> None:
+        await self._log.close()
+
+
+class _PatientReader:
+    def __init__(self, reader: LogReader, patience: _Patience) -> None:
+        self._reader = reader
+        self._patience = patience
+
+    async def poll(
+        self,
+        *,
+        max_records: int = 1000,
+        timeout: float,  # noqa: ASYNC109 - the port's
+    ) -> Mapping[str, Sequence[Record]]:
+        return await self._patience(lambda: self._reader.poll(max_records=max_records, timeout=timeout))
+
+
+class PatientStore:
+    """A `DocumentStore` on another one."""
+
+    def __init__(self, store: DocumentStore, logger: Logger) -> None:
+        self._store = store
+        self._patience = _Patience("store", logger)
+
+    async def get(self, collection: str, document_id: str) -> Document | None:
+        return await self._patience(lambda: self._store.get(collection, document_id))
+
+    async def get_many(self, collection: str, document_ids: Sequence[str]) -> Mapping[str, Document]:
+        return await self._patience(lambda: self._store.get_many(collection, document_ids))
+
+    async def put(self, collection: str, documents: Sequence[Document]) -> Sequence[bool]:
+        return await self._patience(lambda: self._store.put(collection, documents))
+
+    async def find(
+        self,
+        collection: str,
+        where: Mapping[str, str | Sequence[str]],
+        *,
+        order_by: str | None = None,
+        descending: bool = False,
+        after: tuple[str, str] | None = None,
+        limit: int = 100,
+    ) -> Sequence[Document]:
+        return await self._patience(
+            lambda: self._store.find(
+                collection, where, order_by=order_by, descending=descending, after=after, limit=limit
+            )
+        )
+
+    async def ids(self, collection: str) -> Sequence[str]:
+        return await self._patience(lambda: self._store.ids(collection))
+
+    async def drop(self, collection: str) -> None:
+        await self._patience(lambda: self._store.drop(collection))
+
+    async def collections(self) -> Sequence[str]:
+        return await self._patience(self._store.collections)
+
+    async def close(self) -> None:
+        await self._store.close()
