@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import pytest
 
 from rozana.client import Client
 from rozana.process import start_up
+from tests.deploy.tools import need
 from tests.e2e.running import Office, cast, free_port
 from tests.e2e.test_metrics import AFTER_MIDNIGHT, NOON, UNREADABLE, append, documented
 
@@ -29,23 +29,13 @@ PATIENCE = 60.0
 _PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
-def tool(name: str) -> str:
-    """Its path. Without it a developer's test is skipped, and CI's fails."""
-    if (found := shutil.which(name)) is not None:
-        return found
-    line = f"{name} is not installed: on Debian, apt-get install prometheus"
-    if os.environ.get("ROZANA_CI") == "1":
-        pytest.fail(line)
-    pytest.skip(line)
-
-
 @pytest.mark.parametrize(
     "arguments",
     [("check", "config", "prometheus.yml"), ("test", "rules", *(str(path) for path in SHIPPED.glob("tests/*.yml")))],
     ids=lambda arguments: arguments[0],
 )
 def test_promtool_finds_nothing_wrong(arguments: tuple[str, ...]) -> None:
-    ran = subprocess.run([tool("promtool"), *arguments], cwd=SHIPPED, capture_output=True, text=True, check=False)
+    ran = subprocess.run([need("promtool"), *arguments], cwd=SHIPPED, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
@@ -61,7 +51,7 @@ def test_the_rules_speak_of_metrics_that_there_are_and_each_alert_is_tested() ->
 @contextlib.asynccontextmanager
 async def prometheus(folder: Path, target: str) -> AsyncIterator[httpx.AsyncClient]:
     """Debian's, with the shipped configuration and rules, asking this target every second."""
-    program, port = tool("prometheus"), free_port()
+    program, port = need("prometheus"), free_port()
     (folder / "rules").mkdir(parents=True)
     config = (SHIPPED / "prometheus.yml").read_text().replace("127.0.0.1:8080", target)
     (folder / "prometheus.yml").write_text(re.sub(r"interval: \w+", "interval: 1s", config))
