@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from libs.events.canonical import body_hash
 from libs.events.catalogue import TYPES, Entry
 from libs.events.envelope import Event, format_instant, parse_instant
-from libs.events.upcasters import UPCASTERS, Upcasters, lift
+from libs.events.upcasters import UPCASTERS, Upcasters, latest
 from libs.events.values import UUID_PATTERN, EventData
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -29,6 +29,24 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """What CloudEvents 1.0, section 2.3, forbids in a string, and what cannot be written as UTF-8 again."""
 _TYPE = re.compile(r"rozana\.([a-z_.]+)\.v([1-9][0-9]{0,5})\Z")
 _PREFIX = "ce_"
+
+
+class _Attributes(dict[str, str]):
+    """By header, the attribute that it holds; "" for a header that holds none. Those that we write are looked up."""
+
+    def __missing__(self, header: str) -> str:
+        return header[len(_PREFIX) :] if header.startswith(_PREFIX) else ""
+
+
+_ATTRIBUTE = _Attributes(
+    {"content-type": ""}
+    | {
+        _PREFIX + name: name
+        for name in ("specversion", "id", "source", "type", "subject", "time", "partitionkey", "actor", "sha256")
+    }
+)
+_AS_WE_WRITE = b"application/json"
+_NEEDED = ("id", "source", "type", "time")
 
 
 class UndecodableEvent(Exception):
@@ -87,9 +105,9 @@ def decode(
     found: dict[str, str] = {}
     try:
         for name, raw in headers:
-            if name.startswith(_PREFIX):
-                found[name[3:]] = raw.decode()
-            elif name == "content-type":
+            if attribute := _ATTRIBUTE[name]:
+                found[attribute] = raw.decode()
+            elif name == "content-type" and raw != _AS_WE_WRITE:
                 _check_json(raw.decode())
     except UnicodeDecodeError:
         raise InvalidEvent("a header is not UTF-8") from None
@@ -103,29 +121,33 @@ def _check_json(content_type: str) -> None:
 
 
 def _event(found: Mapping[str, str], value: bytes, types: Mapping[str, Entry], upcasters: Upcasters) -> Event:
+    """Hot: whoever starts or rebuilds does this with all of the log."""
     if found.get("specversion") != "1.0":
         raise InvalidEvent("not a CloudEvent of version 1.0")
-    missing = [name for name in ("id", "source", "type", "time") if not found.get(name)]
-    if missing:
-        raise InvalidEvent(f"attributes are missing: {', '.join(missing)}")
-    data = _data(found["type"], value, types)
-    if not _ID.fullmatch(found["id"]):
+    event_id, source, type_name, time = map(found.get, _NEEDED)
+    if not (event_id and source and type_name and time):
+        raise InvalidEvent(f"attributes are missing: {', '.join(name for name in _NEEDED if not found.get(name))}")
+    written = _data(type_name, value, types)
+    if not _ID.fullmatch(event_id):
         raise InvalidEvent("id is not a UUID")
-    if any(_UNPRINTABLE.search(found.get(name, "")) for name in ("source", "actor", "traceparent")):
+    actor, traceparent, sha256 = found.get("actor"), found.get("traceparent"), found.get("sha256")
+    if not (_can_be_shown(source) and _can_be_shown(actor) and _can_be_shown(traceparent)):
         raise InvalidEvent("an attribute holds control characters or lone surrogates")
-    if not _SHA256.fullmatch(found.get("sha256", "0" * 64)):
+    if sha256 is not None and not _SHA256.fullmatch(sha256):
         raise InvalidEvent("sha256 is not a hash in lower-case hex")
-    event = Event(
-        id=found["id"].lower(),
-        source=found["source"],
-        time=_time(found["time"]),
-        data=data,
-        actor=found.get("actor"),
-        traceparent=found.get("traceparent"),
-        sha256=found.get("sha256"),
+    at, data = _time(time), _lifted(written, upcasters)
+    return Event(
+        event_id.lower(), source, at, data, actor, traceparent, sha256, written=None if data is written else written
     )
+
+
+def _can_be_shown(text: str | None) -> bool:
+    return text is None or text.isprintable() or not _UNPRINTABLE.search(text)
+
+
+def _lifted(data: EventData, upcasters: Upcasters) -> EventData:
     try:
-        return lift(event, upcasters)
+        return latest(data, upcasters)
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         # An upcaster met what it cannot lift: a fault of the data, and the same at every try.
         raise InvalidEvent(f"{data.NAME}: version {data.VERSION} cannot be lifted ({type(error).__name__})") from None

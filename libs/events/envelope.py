@@ -83,6 +83,8 @@ def format_instant(instant: datetime) -> str:
 def parse_instant(text: str) -> datetime:
     """The inverse of `format_instant`; also reads other offsets. ValueError: no offset, or no such instant in UTC."""
     instant = datetime.fromisoformat(text)
+    if instant.tzinfo is UTC:  # as `format_instant` writes it
+        return instant
     if instant.tzinfo is None:
         raise ValueError("an instant needs an offset from UTC")
     try:

@@ -6,7 +6,7 @@ No validator puts what was sent into its message: a problem document shows the m
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, ClassVar, LiteralString, Self
+from typing import Annotated, Any, ClassVar, LiteralString, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -89,7 +89,7 @@ def _real_instant(value: str) -> str:
     return value
 
 
-Id = Annotated[str, StringConstraints(pattern=UUID_PATTERN), AfterValidator(str.lower)]
+Id = Annotated[str, StringConstraints(pattern=UUID_PATTERN, to_lower=True)]
 """Any RFC 9562 UUID in its hyphenated form, kept in lower case (section 4: case does not matter on input)."""
 
 StateCode = Annotated[str, StringConstraints(pattern=STATE_PATTERN)]
@@ -132,6 +132,23 @@ class Model(BaseModel):
         validate_by_name=True,
         use_attribute_docstrings=True,
     )
+
+
+M = TypeVar("M", bound=Model)
+
+
+def unchecked(model: type[M], members: dict[str, Any]) -> M:
+    """`model_construct`, given every member and by its name: a tenth of the time, since it looks at no field.
+
+    For what another model has checked. `members` belong to the value from now on.
+    """
+    made = model.__new__(model)
+    give = object.__setattr__  # a frozen model has none of its own
+    give(made, "__dict__", members)
+    give(made, "__pydantic_fields_set__", set(members))
+    give(made, "__pydantic_extra__", None)
+    give(made, "__pydantic_private__", None)
+    return made
 
 
 class EventData(Model):

@@ -23,7 +23,9 @@ from libs.events.values import (
     Reason,
     StateCode,
     Text,
+    unchecked,
 )
+from tests.events import golden
 
 CANARY = "CANARY-7f3a"
 
@@ -248,3 +250,15 @@ def test_no_message_repeats_what_was_sent(kind: Any) -> None:
         with pytest.raises(ValidationError) as raised:
             takes(kind, text)
         assert all(CANARY not in error["msg"] for error in raised.value.errors())
+
+
+@pytest.mark.parametrize("name", list(golden.TEXTS))
+def test_what_is_made_unchecked_is_what_pydantic_makes(name: str) -> None:
+    data = golden.event(name).data
+    by_pydantic = type(data).model_construct(**vars(data))
+    made = unchecked(type(data), dict(vars(data)))
+    assert made == by_pydantic == data
+    assert repr(made) == repr(data)
+    assert (hash(made), made.model_fields_set) == (hash(by_pydantic), by_pydantic.model_fields_set)
+    assert made.model_copy() == data
+    assert (made.model_dump(), made.model_dump_json()) == (data.model_dump(), data.model_dump_json())
