@@ -184,7 +184,7 @@ def look_at_settings(settings: Settings) -> Findings:
     findings = Findings()
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        if name == "states":
+        if isinstance(value, tuple):
             value = " ".join(value)
         elif name == "token":
             value = None if value is None else "given"
