@@ -9,6 +9,7 @@ MEANINGS: Mapping[str, str] = {
     "data": "where files go, and the demo's keys",
     "log": "the log: the only source of truth",
     "store": "the documents, which can be made again from the log",
+    "store_file": "the same, where its password is to come as a file",
     "mongo_driver": "which of the two drivers talks to MongoDB",
     "host": "what to listen on",
     "port": "what to listen on; `rozana up` serves all services there",
