@@ -168,6 +168,7 @@ async def test_the_states_of_ones_scope(live: World) -> None:
 async def test_a_report_with_its_versions_and_its_role(live: World) -> None:
     review = reviewed("guna", FIRST.id, at=f"{ON}T20:25")
     await live.told(*guna(FIRST, BETTER, OTHER, review, filed("bhind", ON, f"{ON}T20:26")))
+    await live.kept()
     told = (await live.get(f"/v1/reports/{FIRST.id}")).json()
     assert (told["id"], told["district"], told["day"], told["form"]) == (FIRST.id, "in-mp.guna", ON, "daily.v1")
     assert (told["role"], told["supersedes"], told["superseded_by"]) == ("effective", None, [BETTER.id])
