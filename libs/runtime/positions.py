@@ -69,8 +69,9 @@ class Positions:
             if len(self._begun) < len(self._next):
                 return "has not begun to read"
             if behind:
-                left = sum(ends[stream] - self._next[stream] for stream in behind)
-                return f"still reading: {left} events to go in {len(behind)} streams"
+                told = list(filter(keeps_hours, behind))  # of grievances not even how many there are, start by start
+                left = sum(ends[stream] - self._next[stream] for stream in told)
+                return f"still reading: {left} events to go in {len(told)} streams" if told else "still reading"
             self._caught_up = True
         now = self._now()
         before = self._behind

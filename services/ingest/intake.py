@@ -49,15 +49,14 @@ class Intake:
         """Appends by event id. A copy that comes meanwhile waits for it and appends nothing."""
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._current: set[str] = set()
-        """States whose events in the log are all in the index, or under way here. Not so after a start, nor after an
-        append of unknown outcome: then the index has to catch up before anything is decided."""
+        """States whose events in the log are all in the index, or known here. Not so after a start, nor after an append
+        of unknown outcome: then the index has to catch up before anything is decided."""
 
     async def accept(self, event: Event, principal: Principal | None, *, at: str = "") -> tuple[int, Receipt]:
         """Append `event` (202) or recognise it (200); a grievance comes without a principal.
 
-        Answers when it is durable, and what others depend on when the index has folded it, too, or the deadline has
-        passed. `at` is the pointer to the event's data in what was sent. Raises Problem 403, 404, 409 and 422, and
-        Unavailable.
+        Answers when it is durable. `at` is the pointer to the event's data in what was sent. Raises Problem 403, 404,
+        409 and 422, and Unavailable.
         """
         outcome = "failed"
         async with self._turn(event):
@@ -71,12 +70,6 @@ class Intake:
                 raise
             finally:
                 self._count(event, outcome)
-            if type(event.data) not in COMMUTING:
-                # Whoever has the next turn decides by this event. Of those that commute nothing is refused before the
-                # index has caught up, and a copy is recognised by what `_append` remembers: they need not wait.
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._deadline):
-                        await self._index.positions.reached(known.stream, known.offset)
         return status, known.receipt()
 
     def _count(self, event: Event, outcome: str) -> None:
@@ -113,9 +106,12 @@ class Intake:
         """Status, place in the log, and a word for the metrics."""
         self._check_sender(event, principal)
         state, tenure_id = event.data.state, principal.tenure_id if principal else None
-        caught_up = state not in self._current
-        if caught_up:
+        caught_up = False
+        if event.id not in self._index.known and (type(event.data) not in COMMUTING or state not in self._current):
+            # What does not commute is decided by all that stands before it, or two that exclude each other would both
+            # be acknowledged. Of the rest, a copy is recognised by what `_append` remembers.
             await self._catch_up(state)
+            caught_up = True
         while True:
             if copy := self._under_way.get(event.id):
                 # The same id, be it a retry or not: what becomes of it decides. A failure is shared.

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from libs.events.codec import decode
 from libs.runtime.clock import Clock, ManualClock
+from libs.runtime.consumer import consume
 from libs.runtime.errors import Unavailable
 from libs.runtime.log import NewRecord, Record
 from libs.runtime.log_sqlite import SqliteEventLog, open_log
@@ -141,6 +142,24 @@ async def test_what_is_durable_is_acknowledged_though_the_index_lags(tmp_path: P
     # Whether the district is known cannot be said, so the appointment is not refused either.
     with pytest.raises(Unavailable, match="has not caught up"):
         await intake.accept(ROSTER[2], office)
+    await log.close()
+
+
+async def test_an_index_that_lags_lets_no_two_events_through_that_exclude_each_other(tmp_path: Path) -> None:
+    """Of two appointments that both get a 202, the fold would ignore one: nobody would know."""
+    log = open_log(tmp_path / "log.db", ManualClock(instant(NOW)))
+    index = Index([STATE])
+    feeding = asyncio.create_task(consume("index", log, index.positions, index, metrics=Metrics()))
+    intake = Intake(log, index, Metrics(), deadline_seconds=0.2)
+    office = Principal("pcc", STATE, "office")
+    for event in (policy(), added("guna")):
+        assert (await intake.accept(event, office))[0] == 202
+    feeding.cancel()
+    await asyncio.wait([feeding])
+    assert (await intake.accept(appointed("guna", "one"), office))[0] == 202
+    with pytest.raises(Unavailable, match="has not caught up"):
+        await intake.accept(appointed("guna", "another"), office)
+    assert (await intake.accept(appointed("guna", "one"), office))[0] == 200
     await log.close()
 
 

@@ -82,6 +82,18 @@ async def test_not_ready_before_all_has_been_read_once(made: Runtime) -> None:
     assert await positions.lag(made.log) is None
 
 
+async def test_how_many_grievances_there_are_is_not_told_at_a_start(made: Runtime) -> None:
+    grievances = "rozana.in-mp.grievances"
+    positions = Positions([ONE, grievances])
+    await made.write(reports(3), ONE)
+    await made.write(reports(2), grievances)
+    for stream in positions.streams:
+        positions.move(stream, 0)
+    assert await positions.lag(made.log) == "still reading: 3 events to go in 1 streams"
+    positions.move(ONE, 3)
+    assert await positions.lag(made.log) == "still reading"
+
+
 async def test_not_ready_while_a_stream_stands_still_behind_its_end(made: Runtime) -> None:
     now = 0.0
     positions = Positions([ONE, OTHER], now=lambda: now)
