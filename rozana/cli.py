@@ -8,10 +8,23 @@ import typer
 from typer.exceptions import TyperException
 
 from libs.runtime.errors import RozanaError
-from rozana.commands import backup, dead_letters, demo, doctor, rebuild, roster, schema, serve, tail, token, verify
+from rozana.commands import (
+    backup,
+    dead_letters,
+    demo,
+    doctor,
+    rebuild,
+    roster,
+    schema,
+    serve,
+    tail,
+    token,
+    topics,
+    verify,
+)
 from rozana.commands.shared import tell
 
-COMMANDS = (serve, token, tail, rebuild, verify, doctor, backup, demo, roster, dead_letters, schema)
+COMMANDS = (serve, token, tail, rebuild, verify, doctor, backup, demo, roster, dead_letters, schema, topics)
 """In the order of `rozana --help`. To add a command: a file in rozana/commands, and its name here."""
 
 

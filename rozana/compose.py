@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -16,6 +17,7 @@ from libs.runtime.clock import Clock, ShiftedClock, SystemClock
 from libs.runtime.component import Background, Component
 from libs.runtime.health import Health
 from libs.runtime.http import create_app
+from libs.runtime.kafka_security import read_security
 from libs.runtime.keys import demo_keys, read_jwks
 from libs.runtime.log import EventLog
 from libs.runtime.log_sqlite import open_log
@@ -36,6 +38,9 @@ from services.notifier.channels.log import LogChannel
 from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.component import build as build_notifier
 from services.notifier.routes_file import read_routes
+
+if TYPE_CHECKING:
+    from libs.runtime.log_kafka_admin import TopicsAdmin
 
 SERVICES = ("ingest", "aggregator", "notifier")
 DATABASES: Mapping[str, Schema] = {"log": LOG_SCHEMA, "store": STORE_SCHEMA}
@@ -65,7 +70,7 @@ class Adapters:
 async def open_adapters(settings: Settings, *, read_only: bool = False) -> Adapters:
     """Open what the settings name; `read_only`, beside the process that writes. Raises StartRefused."""
     clock = await system_clock(settings)
-    log = _log(settings, clock, read_only=read_only)
+    log = await _log(settings, clock, read_only=read_only)
     try:
         store = _store(settings, read_only=read_only)
     except BaseException:
@@ -74,13 +79,15 @@ async def open_adapters(settings: Settings, *, read_only: bool = False) -> Adapt
     return Adapters(log, store, clock)
 
 
-def _log(settings: Settings, clock: Clock, *, read_only: bool) -> EventLog:
-    """A server's log needs no `read_only`: many may use it at once."""
-    if not settings.log.startswith("kafka://"):
+async def _log(settings: Settings, clock: Clock, *, read_only: bool) -> EventLog:
+    """A server's log needs no `read_only`: many may use it at once. Raises StartRefused, also when Kafka refuses us."""
+    if not settings.on_kafka:
         return open_log(settings.log_path, clock, read_only=read_only)
-    from libs.runtime import log_kafka  # noqa: PLC0415 -- the embedded system does not wait for it
+    from libs.runtime import log_kafka, log_kafka_client  # noqa: PLC0415 -- the embedded system does not wait for it
 
-    return log_kafka.open_log(settings.log, clock)
+    security = read_security(settings)
+    await log_kafka_client.introduce(log_kafka_client.cluster_of(settings.log, security))
+    return log_kafka.open_log(settings.log, clock, security=security)
 
 
 def _store(settings: Settings, *, read_only: bool) -> DocumentStore:
@@ -93,14 +100,14 @@ def _store(settings: Settings, *, read_only: bool) -> DocumentStore:
 
 def on_servers(settings: Settings) -> bool:
     """Whether log and store are both to be shared by several processes."""
-    return settings.log.startswith("kafka://") and settings.store.startswith("mongodb")
+    return settings.on_kafka and settings.store.startswith("mongodb")
 
 
 def patient(settings: Settings, adapters: Adapters, logger: Logger) -> Adapters:
     """With servers, the loops ride out their outages; what goes wrong with a file of ours ends the process."""
     log, store = adapters.log, adapters.store
     return Adapters(
-        PatientLog(log, logger) if settings.log.startswith("kafka://") else log,
+        PatientLog(log, logger) if settings.on_kafka else log,
         PatientStore(store, logger) if settings.store.startswith("mongodb") else store,
         adapters.clock,
     )
@@ -119,7 +126,7 @@ async def opened(settings: Settings, *, read_only: bool = False) -> AsyncIterato
 @asynccontextmanager
 async def opened_log(settings: Settings) -> AsyncIterator[EventLog]:
     """The log alone, to be read beside the process that writes it. Raises WrongDatabase."""
-    log = _log(settings, SystemClock(), read_only=True)
+    log = await _log(settings, SystemClock(), read_only=True)
     try:
         yield log
     finally:
@@ -137,6 +144,18 @@ async def opened_store(settings: Settings) -> AsyncIterator[DocumentStore]:
 
 
 @asynccontextmanager
+async def opened_topics(settings: Settings) -> AsyncIterator["TopicsAdmin"]:
+    """Kafka's topics, to be set up. Raises StartRefused."""
+    from libs.runtime.log_kafka_admin import opened_admin  # noqa: PLC0415 -- the embedded system does not wait for it
+    from libs.runtime.log_kafka_client import cluster_of, introduce  # noqa: PLC0415 -- as above
+
+    cluster = cluster_of(settings.log, read_security(settings))
+    await introduce(cluster)
+    async with opened_admin(cluster) as admin:
+        yield admin
+
+
+@asynccontextmanager
 async def temporary_store() -> AsyncIterator[DocumentStore]:
     """An empty store that is gone afterwards."""
     with TemporaryDirectory(prefix="rozana-") as folder:
@@ -149,7 +168,7 @@ async def temporary_store() -> AsyncIterator[DocumentStore]:
 
 async def system_clock(settings: Settings) -> Clock:
     """A shifted clock never starts before what the log already holds: time would run twice."""
-    if settings.clock_start is None and settings.clock_speed == 1:
+    if not settings.own_clock:
         return SystemClock()
     start = settings.clock_start or datetime.now(UTC)
     if not settings.log.startswith("sqlite:") or (settings.log_path.exists() and settings.log_path.stat().st_size):
@@ -172,9 +191,9 @@ def assemble(
     settings: Settings, adapters: Adapters, *, logger: Logger, services: Collection[str] = SERVICES
 ) -> Assembled:
     """Wire these services, all of them unless said otherwise. Nothing runs yet."""
+    health, metrics = Health(), Metrics()
     keys = read_jwks(settings.jwks) if settings.jwks else demo_keys(settings.data).jwks
     log, store, clock, states = adapters.log, adapters.store, adapters.clock, settings.states
-    health, metrics = Health(), Metrics(today=lambda: clock.now().date())
     builders: Mapping[str, Callable[[], Component]] = {
         "ingest": lambda: build_ingest(
             log=log, clock=clock, states=states, forms=settings.forms, health=health, metrics=metrics

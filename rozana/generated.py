@@ -18,14 +18,20 @@ from typing import Any
 from libs.events.catalogue import TYPES
 from libs.events.compatibility import faults
 from libs.events.export import events_markdown, example_name, json_schemas
+from libs.runtime.access import accesses
 from libs.runtime.settings import load_settings
 from libs.runtime.telemetry import get_logger
+from libs.runtime.topics import topics
+from rozana.acls import topics_yaml, users_yaml
 from rozana.compose import SERVICES, assemble, opened
 from rozana.metrics_page import metrics_markdown
 from rozana.settings_page import settings_markdown
 from rozana.states import state_codes
 
 ROOT = Path(__file__).resolve().parents[1]
+BASE = "deploy/kustomize/base"
+REPLICAS = 3
+"""In production."""
 RELEASED = "docs/schemas/released"
 """A folder a release; what stands in it is never written again."""
 
@@ -36,7 +42,9 @@ def generated() -> dict[str, str]:
     documents |= {f"docs/api/{name}.openapi.json": api for name, api in asyncio.run(_apis()).items()}
     texts = {name: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for name, document in documents.items()}
     pages = {"events": events_markdown(), "metrics": metrics_markdown(), "settings": settings_markdown()}
-    return {**texts, **{f"docs/{name}.md": page for name, page in pages.items()}}
+    strimzi = {"topics": topics_yaml(topics(state_codes(), REPLICAS)), "users": users_yaml(accesses(state_codes()))}
+    texts |= {f"docs/{name}.md": page for name, page in pages.items()}
+    return texts | {f"{BASE}/{name}.yaml": resources for name, resources in strimzi.items()}
 
 
 async def _apis() -> Mapping[str, dict[str, Any]]:

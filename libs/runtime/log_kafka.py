@@ -12,9 +12,10 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError, OffsetOutOfRangeEr
 
 from libs.runtime.clock import Clock
 from libs.runtime.errors import Unavailable
+from libs.runtime.kafka_security import NOBODY, KafkaSecurity
 from libs.runtime.log import LogReader, NewRecord, Record
 from libs.runtime.log_kafka_appends import Appends
-from libs.runtime.log_kafka_client import brokers, new_consumer, unavailable
+from libs.runtime.log_kafka_client import Cluster, cluster_of, new_consumer, unavailable
 from libs.runtime.log_kafka_reads import Reads, record_of, started
 
 APPEND_DEADLINE = 5.0
@@ -28,22 +29,24 @@ MOST_WAITING = 5000
 OURS = "rozana."
 
 
-def open_log(url: str, clock: Clock, *, deadline: float = APPEND_DEADLINE) -> "KafkaEventLog":
+def open_log(
+    url: str, clock: Clock, *, security: KafkaSecurity = NOBODY, deadline: float = APPEND_DEADLINE
+) -> "KafkaEventLog":
     """Name the log; the first call connects. `clock` counts in topics whose records carry the writer's time.
 
     Raises StartRefused when the URL cannot be meant.
     """
-    return KafkaEventLog(brokers(url), clock, deadline)
+    return KafkaEventLog(cluster_of(url, security), clock, deadline)
 
 
 class KafkaEventLog:
     """Use it from the event loop that it was opened in."""
 
-    def __init__(self, addresses: list[str], clock: Clock, deadline: float) -> None:
-        self._addresses = addresses
+    def __init__(self, cluster: Cluster, clock: Clock, deadline: float) -> None:
+        self._cluster = cluster
         self._deadline = deadline
-        self._reads = Reads(addresses, deadline)
-        self._appends = Appends(addresses, clock, self._reads, deadline)
+        self._reads = Reads(cluster, deadline)
+        self._appends = Appends(cluster, clock, self._reads, deadline)
         self._readers: set[_Reader] = set()
         self._identity: str | None = None
         self._open = True
@@ -63,7 +66,7 @@ class KafkaEventLog:
     @contextlib.asynccontextmanager
     async def reader(self, positions: Mapping[str, int]) -> AsyncIterator[LogReader]:
         self._check_open()
-        reader = _Reader(self._addresses, self._reads, self._deadline, positions)
+        reader = _Reader(self._cluster, self._reads, self._deadline, positions)
         self._readers.add(reader)
         try:
             yield reader
@@ -94,14 +97,14 @@ class KafkaEventLog:
 
     def _check_open(self) -> None:
         if not self._open:
-            raise Unavailable(f"the log at {','.join(self._addresses)} is closed")
+            raise Unavailable(f"the log at {self._cluster} is closed")
 
 
 class _Reader:
     """`LogReader` on a consumer of its own, started by the first poll, with its streams assigned by hand."""
 
-    def __init__(self, addresses: list[str], reads: Reads, deadline: float, positions: Mapping[str, int]) -> None:
-        self._addresses = addresses
+    def __init__(self, cluster: Cluster, reads: Reads, deadline: float, positions: Mapping[str, int]) -> None:
+        self._cluster = cluster
         self._reads = reads
         self._deadline = deadline
         self._fetched: dict[str, deque[Any]] = {stream: deque() for stream in positions}
@@ -133,9 +136,9 @@ class _Reader:
         self._ahead = {stream for stream, position in self._next.items() if position > ends[stream]}
         try:
             async with asyncio.timeout(self._deadline):
-                consumer = await started(new_consumer(self._addresses))
+                consumer = await started(new_consumer(self._cluster))
         except (KafkaError, OSError, TimeoutError) as error:
-            raise unavailable(self._addresses, error) from None
+            raise unavailable(self._cluster, error) from None
         consumer.assign([TopicPartition(stream, 0) for stream in self._next])
         for stream, position in self._next.items():
             consumer.seek(TopicPartition(stream, 0), position)
@@ -144,7 +147,7 @@ class _Reader:
 
     def _check_running(self) -> None:
         if self._stopped:
-            raise Unavailable(f"the log at {','.join(self._addresses)} is closed")
+            raise Unavailable(f"the log at {self._cluster} is closed")
 
     async def stop(self) -> None:
         self._stopped = True
@@ -186,7 +189,7 @@ class _Reader:
             (partition,) = error.args[0]
             raise await self._reads.out_of_range(partition.topic, error.args[0][partition]) from None
         except (KafkaError, ConsumerStoppedError) as error:
-            raise unavailable(self._addresses, error) from None
+            raise unavailable(self._cluster, error) from None
         self._check_running()
         for partition, records in found.items():
             self._fetched[partition.topic].extend(records)

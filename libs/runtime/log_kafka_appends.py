@@ -27,8 +27,9 @@ from libs.events.streams import keeps_hours
 from libs.runtime.clock import Clock
 from libs.runtime.errors import OutcomeUnknown, Unavailable
 from libs.runtime.log import NewRecord, Record
-from libs.runtime.log_kafka_client import most_bytes, new_producer, unavailable
+from libs.runtime.log_kafka_client import Cluster, new_producer, unavailable
 from libs.runtime.log_kafka_reads import EPOCH, MILLISECOND, Reads, cut
+from libs.runtime.topics import most_bytes
 
 MOST_UNDER_WAY = 8
 """Batches of a process, of as many streams: one stream has one at a time."""
@@ -73,8 +74,8 @@ class _Stream:
 class Appends:
     """`reads` knows which topics there are."""
 
-    def __init__(self, addresses: list[str], clock: Clock, reads: Reads, deadline: float) -> None:
-        self._addresses = addresses
+    def __init__(self, cluster: Cluster, clock: Clock, reads: Reads, deadline: float) -> None:
+        self._cluster = cluster
         self._clock = clock
         self._reads = reads
         self._deadline = deadline
@@ -139,7 +140,7 @@ class Appends:
         except Unavailable as error:
             return [error] * len(jobs)
         except (KafkaError, OSError, TimeoutError) as error:
-            return [unavailable(self._addresses, error)] * len(jobs)
+            return [unavailable(self._cluster, error)] * len(jobs)
         time = self._time(name, stream)
         producer.users += 1
         try:
@@ -179,7 +180,7 @@ class Appends:
     async def _current(self) -> _Producer:
         async with self._starting:
             if self._producer is None:
-                client = new_producer(self._addresses)
+                client = new_producer(self._cluster)
                 try:
                     await client.start()
                 except BaseException:

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from libs.events.streams import keeps_hours
 from libs.runtime.errors import ReadStopped, Unavailable
 from libs.runtime.log import Record
-from libs.runtime.log_kafka_client import new_admin, new_consumer, unavailable
+from libs.runtime.log_kafka_client import Cluster, new_admin, new_consumer, unavailable
 
 T = TypeVar("T")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,8 +27,8 @@ WAIT_MS = 200
 class Reads:
     """`deadline` is each question's, in seconds of real time."""
 
-    def __init__(self, addresses: list[str], deadline: float) -> None:
-        self._addresses = addresses
+    def __init__(self, cluster: Cluster, deadline: float) -> None:
+        self._cluster = cluster
         self._deadline = deadline
         self._admin: Any = None
         self._consumer: Any = None
@@ -46,7 +46,10 @@ class Reads:
             return
         found = await self.partitions()
         if missing := [stream for stream in streams if stream not in found]:
-            raise Unavailable(f"Kafka has no topic {', '.join(missing)}: topics are made before the services start")
+            raise Unavailable(
+                f"Kafka has no topic {', '.join(missing)}: topics are made, and rights to them given, before the"
+                " services start (`rozana topics`)"
+            )
         if wrong := [stream for stream in streams if found[stream] != 1]:
             raise Unavailable(f"{', '.join(wrong)} must have one partition: another order is another log")
         self._known.update(streams)
@@ -147,7 +150,7 @@ class Reads:
     async def _asker(self) -> Any:
         async with self._starting:
             if self._admin is None:
-                admin = new_admin(self._addresses)
+                admin = new_admin(self._cluster)
                 try:
                     await admin.start()
                 except BaseException:
@@ -159,7 +162,7 @@ class Reads:
     async def _reader(self) -> Any:
         async with self._starting:
             if self._consumer is None:
-                self._consumer = await started(new_consumer(self._addresses, fetch_max_wait_ms=0))
+                self._consumer = await started(new_consumer(self._cluster, fetch_max_wait_ms=0))
             return self._consumer
 
     async def _ask(self, question: Coroutine[object, object, T]) -> T:
@@ -174,10 +177,10 @@ class Reads:
             raise
         except (KafkaError, OSError, TimeoutError) as error:
             asked.cancel()
-            raise unavailable(self._addresses, error) from None
+            raise unavailable(self._cluster, error) from None
         except asyncio.CancelledError as error:
             if asked.cancelled():
-                raise unavailable(self._addresses, error) from None  # closed meanwhile
+                raise unavailable(self._cluster, error) from None  # closed meanwhile
             raise
 
 

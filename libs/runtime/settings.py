@@ -32,6 +32,14 @@ STATE_ALIASES = {"in-tg": "in-ts", "in-ct": "in-cg", "in-or": "in-od", "in-ut": 
 """Codes that ISO 3166-2:IN had before; taken on input, never answered."""
 REAL_TIME_ONLY = "not with ROZANA_ENV=production, which runs on the real clock"
 MOST_TIMES_FASTER = 100_000
+KAFKA_TOGETHER = (
+    ("kafka_password_file", "kafka_user"),
+    ("kafka_user", "kafka_password_file"),
+    ("kafka_key_file", "kafka_cert_file"),
+    ("kafka_cert_file", "kafka_key_file"),
+    ("kafka_ca_file", "kafka_cert_file"),
+)
+"""The first is required where the second is given."""
 
 
 def _states(text: str, info: ValidationInfo) -> tuple[str, ...]:
@@ -68,9 +76,21 @@ def _log_url(text: str) -> str:
 
 
 def _store_url(text: str) -> str:
-    if not re.fullmatch(r"mongodb(\+srv)?://[^/\s]\S*", text):
+    if not re.match(r"mongodb(\+srv)?://[^/\s]", text):
         return _sqlite_url(text)
     return text  # MongoDB's driver reads the rest of it
+
+
+def _replication(text: str) -> int:
+    if text not in {"1", "3"}:
+        raise ValueError("neither 1 nor 3")
+    return int(text)
+
+
+def _user(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", text):
+        raise ValueError("not a user name")
+    return text
 
 
 def _host(text: str) -> str:
@@ -142,9 +162,6 @@ class Settings(BaseModel):
     store: Annotated[str, AfterValidator(_store_url)] = Field(
         "", repr=False, description="sqlite:///path, or mongodb://host:port/database or mongodb+srv://host/database"
     )
-    store_file: Annotated[Path, AfterValidator(_file)] | None = Field(
-        None, description="the path of a file that holds the URL of ROZANA_STORE, instead of it"
-    )
     host: Annotated[str, AfterValidator(_host)] = Field("127.0.0.1", description="an IP address or a host name")
     port: Annotated[int, BeforeValidator(_port)] = Field(8080, description="0 (any free port) to 65535")
     states: Annotated[tuple[str, ...], BeforeValidator(_states)] = Field((), description="a comma list of state codes")
@@ -152,6 +169,22 @@ class Settings(BaseModel):
         FORMS[:1], description=f"a comma list of {', '.join(FORMS)}"
     )
     jwks: Annotated[Path, AfterValidator(_file)] | None = Field(None, description="the path of a JWKS file")
+    kafka_replication: Annotated[int, BeforeValidator(_replication)] = Field(1, description="1 or 3")
+    kafka_user: Annotated[str, AfterValidator(_user)] | None = Field(
+        None, description="a name of letters, digits and . _ -, with ROZANA_KAFKA_PASSWORD_FILE"
+    )
+    kafka_password_file: Annotated[Path, AfterValidator(_file)] | None = Field(
+        None, description="the path of a file with the password alone, with ROZANA_KAFKA_USER"
+    )
+    kafka_ca_file: Annotated[Path, AfterValidator(_file)] | None = Field(
+        None, description="the path of a PEM file of certificates"
+    )
+    kafka_cert_file: Annotated[Path, AfterValidator(_file)] | None = Field(
+        None, description="the path of a PEM file, with ROZANA_KAFKA_KEY_FILE and ROZANA_KAFKA_CA_FILE"
+    )
+    kafka_key_file: Annotated[Path, AfterValidator(_file)] | None = Field(
+        None, description="the path of a PEM file without a password, with ROZANA_KAFKA_CERT_FILE"
+    )
     mongo_driver: Literal["motor", "pymongo"] = Field("motor", description="motor or pymongo")
     rate: Annotated[Rate, BeforeValidator(Rate.parse)] = Field(
         Rate(50, 500), description="requests a second/burst such as 50/500, each from 1 to 1000000"
@@ -169,6 +202,15 @@ class Settings(BaseModel):
     token: Annotated[SecretStr, BeforeValidator(_token)] | None = Field(
         None, description="a bearer token such as `rozana token` prints"
     )
+
+    @property
+    def on_kafka(self) -> bool:
+        return self.log.startswith("kafka://")
+
+    @property
+    def own_clock(self) -> bool:
+        """Whether the system runs on a shifted clock."""
+        return self.clock_start is not None or self.clock_speed != 1
 
     @property
     def log_path(self) -> Path:
@@ -195,23 +237,19 @@ def load_settings(environ: Mapping[str, str], known_states: Collection[str]) -> 
     """
     given = {name.removeprefix(PREFIX).lower(): text for name, text in environ.items() if name.startswith(PREFIX)}
     wrong = _wrong_together(given)
-    from_file = "store_file" in given and "store" not in given
-    if from_file:
-        given["store"] = _line_of(Path(given["store_file"]))
     # Defaults that hang on others are filled in here, so that they are checked like what was given.
     data = given.get("data", "./.rozana")
     defaults = {
         "log": f"sqlite:///{data}/log.db",
         "store": f"sqlite:///{data}/store.db",
         "states": ",".join(known_states),
+        "kafka_replication": "3" if given.get("env") == "production" else "1",
         "url": f"http://127.0.0.1:{given.get('port', '8080')}",
     }
     try:
         settings = Settings.model_validate(defaults | given, context=known_states)
     except ValidationError as error:
         found = {str(item["loc"][0]) for item in error.errors(include_input=False, include_context=False)}
-        if from_file and "store" in found:
-            found = found - {"store"} | {"store_file"}
         wrong = {name: _allowed(name, known_states) for name in found if name in given} | wrong
         settings = None
     if settings is None or wrong:
@@ -219,14 +257,6 @@ def load_settings(environ: Mapping[str, str], known_states: Collection[str]) -> 
         lines = [f"{PREFIX}{name.upper()}: {wrong[name]}" for name in dict.fromkeys(order) if name in wrong]
         raise StartRefused("Wrong settings: " + "; ".join(lines)) from None
     return settings
-
-
-def _line_of(path: Path) -> str:
-    """What stands in a file, or nothing, which is refused where it is checked."""
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError):
-        return ""
 
 
 def _wrong_together(given: Mapping[str, str]) -> dict[str, str]:
@@ -239,10 +269,28 @@ def _wrong_together(given: Mapping[str, str]) -> dict[str, str]:
             wrong["jwks"] = "required with ROZANA_ENV=production: the path of a JWKS file"
     elif env == "demo" and "host" in given and not _is_loopback(given["host"]):
         wrong["host"] = "with ROZANA_ENV=demo a loopback address, 127.0.0.1, ::1 or localhost"
-    if "store" in given and "store_file" in given:
-        wrong["store_file"] = "not together with ROZANA_STORE"
+    wrong |= _wrong_kafka(given)
     if "store" in given and given.get("log") == given["store"]:
         wrong["store"] = "another file than ROZANA_LOG"
+    return wrong
+
+
+def _wrong_kafka(given: Mapping[str, str]) -> dict[str, str]:
+    """Half an identity, two of them, or one that nothing is done with."""
+    named = [
+        name
+        for name in ("kafka_user", "kafka_password_file", "kafka_ca_file", "kafka_cert_file", "kafka_key_file")
+        if name in given
+    ]
+    if named and not given.get("log", "").startswith("kafka://"):
+        return dict.fromkeys(named, "only with ROZANA_LOG=kafka://host:port")
+    wrong = {
+        name: f"required with {PREFIX}{other.upper()}"
+        for name, other in KAFKA_TOGETHER
+        if other in given and name not in given
+    }
+    if "kafka_user" in given and "kafka_cert_file" in given:
+        wrong["kafka_user"] = "either a user with a password, or a certificate with a key: Kafka knows one name"
     return wrong
 
 

@@ -15,7 +15,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from libs.runtime.clock import ManualClock, SystemClock
 from libs.runtime.errors import OutcomeUnknown, ReadStopped, StartRefused, Unavailable
 from libs.runtime.log_kafka import KafkaEventLog, open_log
-from libs.runtime.log_kafka_client import MOST_BYTES, brokers, create_topics
+from libs.runtime.log_kafka_admin import create_topics
+from libs.runtime.log_kafka_client import brokers
+from libs.runtime.topics import MOST_BYTES
 from tests.contracts.log_contract import SOON, LogContract, record, take, texts
 from tests.servers.kafka import Kafka
 from tests.servers.topics import ProvisionedLog, delete_topics
@@ -230,7 +232,7 @@ async def test_through_restarts_nothing_acknowledged_is_lost_and_both_sides_go_o
     await create_topics(own_kafka.url, [name])
     log = open_log(own_kafka.url, SystemClock(), deadline=2.0)
     acknowledged: dict[str, int] = {}
-    stopping, written = asyncio.Event(), asyncio.Event()
+    stopping = asyncio.Event()
 
     async def write(writer: int) -> None:
         number = 0
@@ -246,7 +248,7 @@ async def test_through_restarts_nothing_acknowledged_is_lost_and_both_sides_go_o
     async def follow() -> list[str]:
         found: list[str] = []
         async with log.reader({name: 0}) as reader:
-            while not written.is_set() or len(found) <= max(acknowledged.values()):
+            while not stopping.is_set() or len(found) <= max(acknowledged.values()):
                 try:
                     polled = (await reader.poll(timeout=0.2)).get(name, ())
                 except Unavailable:
@@ -267,7 +269,6 @@ async def test_through_restarts_nothing_acknowledged_is_lost_and_both_sides_go_o
     stopping.set()
     async with asyncio.timeout(SOON):
         await asyncio.gather(*writers)
-        written.set()
         found = await following
     assert {text: found[offset] for text, offset in acknowledged.items()} == {text: text for text in acknowledged}
     await log.close()

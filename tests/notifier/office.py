@@ -35,8 +35,7 @@ class Office:
         self.log = log
         self.store = store
         self.clock = clock
-        self.health, self.lines = Health(), io.StringIO()
-        self.metrics = Metrics(today=lambda: clock.now().date())
+        self.health, self.metrics, self.lines = Health(), Metrics(), io.StringIO()
         configure_logging(self.lines)
         self._keys = demo_keys(folder)
 

@@ -180,16 +180,45 @@ def test_servers_are_named_by_their_urls_and_have_no_files() -> None:
         assert CANARY not in str(refused.value)
 
 
-def test_the_store_s_url_may_come_as_a_file(tmp_path: Path) -> None:
-    file = tmp_path / "store"
-    file.write_text(f"mongodb://u:{CANARY}@host/rozana\n")
-    assert load(STORE_FILE=str(file)).store == f"mongodb://u:{CANARY}@host/rozana"
-    assert "STORE_FILE: not together with ROZANA_STORE" in refusal(STORE_FILE=str(file), STORE="mongodb://host/rozana")
-    allowed = "Wrong settings: ROZANA_STORE_FILE: allowed is the path of a file that holds the URL of ROZANA_STORE"
-    assert refusal(STORE_FILE=str(tmp_path / "none")).startswith(allowed)
-    for held in (f"{CANARY}\n".encode(), b"", b"\xff", b"mongodb://host/rozana\nmongodb://another/rozana"):
-        file.write_bytes(held)
-        assert refusal(STORE_FILE=str(file)).startswith(allowed)
+KAFKA_FILES = dict.fromkeys(("PASSWORD_FILE", "CA_FILE", "CERT_FILE", "KEY_FILE"), __file__)
+
+
+def load_kafka(**environ: str) -> Settings:
+    return load(LOG="kafka://a:9092,b:9092", **{f"KAFKA_{name}": value for name, value in environ.items()})
+
+
+def test_who_one_is_to_kafka(tmp_path: Path) -> None:
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text("{}")
+    assert load_kafka().kafka_replication == 1
+    assert load_kafka(REPLICATION="3").kafka_replication == 3
+    assert load(ENV="production", JWKS=str(jwks)).kafka_replication == 3
+    assert load_kafka(USER="rozana-ingest", PASSWORD_FILE=__file__).kafka_user == "rozana-ingest"
+    assert load_kafka(CA_FILE=__file__, CERT_FILE=__file__, KEY_FILE=__file__).kafka_user is None
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"USER": "x"}, "PASSWORD_FILE: required with ROZANA_KAFKA_USER"),
+        ({"PASSWORD_FILE": __file__}, "USER: required with ROZANA_KAFKA_PASSWORD_FILE"),
+        ({"CERT_FILE": __file__, "CA_FILE": __file__}, "KEY_FILE: required with ROZANA_KAFKA_CERT_FILE"),
+        ({"KEY_FILE": __file__, "CA_FILE": __file__}, "CERT_FILE: required with ROZANA_KAFKA_KEY_FILE"),
+        ({"CERT_FILE": __file__, "KEY_FILE": __file__}, "CA_FILE: required with ROZANA_KAFKA_CERT_FILE"),
+        (KAFKA_FILES | {"USER": "x"}, "USER: either a user with a password, or a certificate with a key"),
+        ({"USER": f"{CANARY} x", "PASSWORD_FILE": __file__}, "USER: allowed is a name of letters"),
+        ({"CA_FILE": f"/nowhere/{CANARY}"}, "CA_FILE: allowed is the path of a PEM file"),
+        ({"REPLICATION": "2"}, "REPLICATION: allowed is 1 or 3"),
+    ],
+)
+def test_half_an_identity_or_two_are_refused(given: dict[str, str], told: str) -> None:
+    line = refusal(LOG="kafka://a:9092", **{f"KAFKA_{name}": value for name, value in given.items()})
+    assert f"ROZANA_KAFKA_{told}" in line
+
+
+def test_an_identity_for_kafka_without_kafka_is_refused() -> None:
+    line = refusal(KAFKA_USER="x", KAFKA_PASSWORD_FILE=__file__, KAFKA_CA_FILE=__file__)
+    assert line.count("only with ROZANA_LOG=kafka://host:port") == 3
 
 
 def test_one_file_is_not_log_and_store() -> None:

@@ -1,6 +1,7 @@
 """Apache Kafka for the tests: one node, broker and controller in one process."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -32,15 +33,22 @@ log.flush.interval.messages=1
 class Kafka(Server):
     READY = "Kafka Server started"
 
-    def __init__(self, folder: Path, *, properties: str = "") -> None:
-        """`properties` are added to, and win over, those above."""
+    def __init__(self, folder: Path, *, properties: str = "", passwords: Mapping[str, str] | None = None) -> None:
+        """`properties` are added to, and win over, those above; `passwords` are of users who come by SCRAM-SHA-512."""
         super().__init__(folder)
-        self._jars = jars("kafka")
+        self._jars = jars("kafka", "Acls.java")
         self._settings = folder / "server.properties"
-        self._settings.write_text(PROPERTIES.format(port=self.port, controller=free_port(), folder=folder) + properties)
+        places = {"port": self.port, "controller": free_port(), "folder": folder}
+        self._settings.write_text((PROPERTIES + properties).format(**places))
+        users = [
+            word
+            for name, password in (passwords or {}).items()
+            for word in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
+        ]
         subprocess.run(
             self._java(
-                "kafka.tools.StorageTool", "format", "-t", uuid4().hex[:22], "-c", str(self._settings), "--standalone"
+                *("kafka.tools.StorageTool", "format", "-t", uuid4().hex[:22], "-c", str(self._settings)),
+                *("--standalone", *users),
             ),
             check=True,
             capture_output=True,
@@ -54,4 +62,12 @@ class Kafka(Server):
         return self._java("kafka.Kafka", str(self._settings))
 
     def _java(self, *arguments: str) -> list[str]:
-        return ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{self._jars}/*", *arguments]
+        return [
+            "java",
+            "-Xmx512m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            f"{self._jars}:{self._jars}/*",
+            *arguments,
+        ]

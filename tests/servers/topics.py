@@ -9,14 +9,15 @@ from aiokafka.admin import AIOKafkaAdminClient
 from libs.runtime.clock import SystemClock
 from libs.runtime.log import LogReader, NewRecord, Record
 from libs.runtime.log_kafka import KafkaEventLog
-from libs.runtime.log_kafka_client import brokers, create_topics
+from libs.runtime.log_kafka_admin import create_topics
+from libs.runtime.log_kafka_client import brokers, cluster_of
 
 
 class ProvisionedLog(KafkaEventLog):
     """Makes topics as they are asked for, and `remove`s them: every test begins with an empty log."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(brokers(url), SystemClock(), 5.0)
+        super().__init__(cluster_of(url), SystemClock(), 5.0)
         self._url = url
         self._made: set[str] = set()
 
