@@ -1,10 +1,11 @@
 """The command in this process, for what is refused before anything runs: a process of its own costs half a second."""
 
 import asyncio
+import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
     """`command("up", ROZANA_PORT="0")` -> exit code, standard output, standard error."""
+    handlers = logging.root.handlers[:]
 
     def run(*arguments: str, **settings: str) -> tuple[int, str, str]:
         for name in [name for name in os.environ if name.startswith("ROZANA_")]:
@@ -31,7 +33,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         assert isinstance(left.value.code, int)
         return left.value.code, out, told
 
-    return run
+    yield run
+    logging.root.handlers[:] = handlers  # the command's own write to a stream that is closed by now
 
 
 @pytest.fixture(scope="session")
