@@ -191,9 +191,9 @@ def assemble(
     settings: Settings, adapters: Adapters, *, logger: Logger, services: Collection[str] = SERVICES
 ) -> Assembled:
     """Wire these services, all of them unless said otherwise. Nothing runs yet."""
-    health, metrics = Health(), Metrics()
     keys = read_jwks(settings.jwks) if settings.jwks else demo_keys(settings.data).jwks
     log, store, clock, states = adapters.log, adapters.store, adapters.clock, settings.states
+    health, metrics = Health(), Metrics(today=lambda: clock.now().date())
     builders: Mapping[str, Callable[[], Component]] = {
         "ingest": lambda: build_ingest(
             log=log, clock=clock, states=states, forms=settings.forms, health=health, metrics=metrics

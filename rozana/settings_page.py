@@ -9,6 +9,7 @@ MEANINGS: Mapping[str, str] = {
     "data": "where files go, and the demo's keys",
     "log": "the log: the only source of truth",
     "store": "the documents, which can be made again from the log",
+    "store_file": "the same, where its password is to come as a file",
     "kafka_replication": "how many brokers keep each record; of three, two must have it before it is acknowledged",
     "kafka_user": "who this process is to Kafka, by SCRAM-SHA-512: [access](access.md)",
     "kafka_password_file": "the secret that goes with it",

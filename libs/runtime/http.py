@@ -201,7 +201,7 @@ def _system_routes(health: Health, metrics: Metrics, clock: Clock) -> APIRouter:
         failing = await health.failing()
         for name in health.names:
             metrics.ready.labels(check=name).set(name not in failing)
-        return Samples(metrics.exposition(clock.now().date()), media_type=CONTENT_TYPE_LATEST)
+        return Samples(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
     return router
 

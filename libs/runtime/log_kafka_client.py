@@ -1,5 +1,6 @@
 """What every connection to Kafka is set to, and how its errors are said. All settings of aiokafka stand here."""
 
+import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ CONSUMER: Mapping[str, Any] = {
 
 def brokers(url: str) -> list[str]:
     """`kafka://a:9092,b:9092` -> the addresses. Raises StartRefused."""
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # else it would write to stderr beside our lines
     addresses = url.removeprefix(SCHEME).rstrip("/").split(",")
     if not url.startswith(SCHEME) or not all(address.rpartition(":")[2].isdigit() for address in addresses):
         raise StartRefused("ROZANA_LOG: a kafka URL is kafka://host:port, or several host:port with commas between")

@@ -43,26 +43,34 @@ class _Patience:
     def __init__(self, what: str, logger: Logger) -> None:
         self._waiting, self._over = f"waiting for the {what}", f"the {what} answers again"
         self._logger = logger
-        self._out = False
+        self._calls = 0
+        """How many wait now."""
 
     async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await call()
+        except Unavailable as error:
+            if not _in_loop.get():
+                raise
+            if not self._calls:
+                self._logger.warning(self._waiting, reason=str(error))
+        self._calls += 1
+        try:
+            result = await self._again(call)
+        finally:
+            self._calls -= 1
+        if not self._calls:
+            self._logger.info(self._over)
+        return result
+
+    async def _again(self, call: Callable[[], Awaitable[T]]) -> T:
         wait = FIRST_WAIT
         while True:
+            await asyncio.sleep(wait)
             try:
-                result = await call()
-            except Unavailable as error:
-                if not _in_loop.get():
-                    raise
-                if not self._out:
-                    self._out = True
-                    self._logger.warning(self._waiting, reason=str(error))
-                await asyncio.sleep(wait)
+                return await call()
+            except Unavailable:
                 wait = min(2 * wait, LONGEST_WAIT)
-            else:
-                if self._out:
-                    self._out = False
-                    self._logger.info(self._over)
-                return result
 
 
 class PatientLog:

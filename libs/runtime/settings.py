@@ -76,7 +76,7 @@ def _log_url(text: str) -> str:
 
 
 def _store_url(text: str) -> str:
-    if not re.match(r"mongodb(\+srv)?://[^/\s]", text):
+    if not re.fullmatch(r"mongodb(\+srv)?://[^/\s]\S*", text):
         return _sqlite_url(text)
     return text  # MongoDB's driver reads the rest of it
 
@@ -162,6 +162,9 @@ class Settings(BaseModel):
     store: Annotated[str, AfterValidator(_store_url)] = Field(
         "", repr=False, description="sqlite:///path, or mongodb://host:port/database or mongodb+srv://host/database"
     )
+    store_file: Annotated[Path, AfterValidator(_file)] | None = Field(
+        None, description="the path of a file that holds the URL of ROZANA_STORE, instead of it"
+    )
     host: Annotated[str, AfterValidator(_host)] = Field("127.0.0.1", description="an IP address or a host name")
     port: Annotated[int, BeforeValidator(_port)] = Field(8080, description="0 (any free port) to 65535")
     states: Annotated[tuple[str, ...], BeforeValidator(_states)] = Field((), description="a comma list of state codes")
@@ -237,6 +240,9 @@ def load_settings(environ: Mapping[str, str], known_states: Collection[str]) -> 
     """
     given = {name.removeprefix(PREFIX).lower(): text for name, text in environ.items() if name.startswith(PREFIX)}
     wrong = _wrong_together(given)
+    from_file = "store_file" in given and "store" not in given
+    if from_file:
+        given["store"] = _line_of(Path(given["store_file"]))
     # Defaults that hang on others are filled in here, so that they are checked like what was given.
     data = given.get("data", "./.rozana")
     defaults = {
@@ -250,6 +256,8 @@ def load_settings(environ: Mapping[str, str], known_states: Collection[str]) -> 
         settings = Settings.model_validate(defaults | given, context=known_states)
     except ValidationError as error:
         found = {str(item["loc"][0]) for item in error.errors(include_input=False, include_context=False)}
+        if from_file and "store" in found:
+            found = found - {"store"} | {"store_file"}
         wrong = {name: _allowed(name, known_states) for name in found if name in given} | wrong
         settings = None
     if settings is None or wrong:
@@ -257,6 +265,14 @@ def load_settings(environ: Mapping[str, str], known_states: Collection[str]) -> 
         lines = [f"{PREFIX}{name.upper()}: {wrong[name]}" for name in dict.fromkeys(order) if name in wrong]
         raise StartRefused("Wrong settings: " + "; ".join(lines)) from None
     return settings
+
+
+def _line_of(path: Path) -> str:
+    """What stands in a file, or nothing, which is refused where it is checked."""
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _wrong_together(given: Mapping[str, str]) -> dict[str, str]:
@@ -269,6 +285,8 @@ def _wrong_together(given: Mapping[str, str]) -> dict[str, str]:
             wrong["jwks"] = "required with ROZANA_ENV=production: the path of a JWKS file"
     elif env == "demo" and "host" in given and not _is_loopback(given["host"]):
         wrong["host"] = "with ROZANA_ENV=demo a loopback address, 127.0.0.1, ::1 or localhost"
+    if "store" in given and "store_file" in given:
+        wrong["store_file"] = "not together with ROZANA_STORE"
     wrong |= _wrong_kafka(given)
     if "store" in given and given.get("log") == given["store"]:
         wrong["store"] = "another file than ROZANA_LOG"

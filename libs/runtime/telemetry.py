@@ -3,9 +3,9 @@
 import logging
 import sys
 import traceback
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any, TextIO, cast
 
@@ -128,16 +128,25 @@ FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
 
 
-class Metrics:
-    """All metrics, by name, on a registry of their own. Labels are bounded: no ids, no paths, no districts."""
+def real_today() -> date:
+    return datetime.now(UTC).date()
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+
+class Metrics:
+    """All metrics, by name, on a registry of their own. Labels are bounded: no ids, no paths, no districts.
+
+    `today` is the date of the system's clock (UTC): when what is counted for later may be shown.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None, *, today: Callable[[], date] = real_today) -> None:
         # A `_created` sample would tell when the first grievance since the start came in.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry or CollectorRegistry()
         self.listed: list[Metric] = []
+        self._today = today
+        self._day = today()
         self._unhurried: dict[tuple[Counter, tuple[str, ...]], float] = {}
-        self._day: date | None = None
+        """What was counted on that day."""
         subject = ""
 
         def listed(kind: str, name: str, text: str, labels: tuple[str, ...]) -> None:
@@ -210,14 +219,20 @@ class Metrics:
 
     def later(self, counter: Counter, *labels: str, amount: float = 1) -> None:
         """Count what has to do with a grievance: it is shown once its day is over, so that no sample tells an hour."""
+        self._turn_the_day()
         key = (counter, labels)
         self._unhurried[key] = self._unhurried.get(key, 0) + amount
 
-    def exposition(self, today: date) -> bytes:
-        """What /metrics answers. `today` is the system's (UTC): on a new one, what was counted for later is shown."""
-        before, self._day = self._day, today
-        if before not in (None, today):
+    def exposition(self) -> bytes:
+        """What /metrics answers."""
+        self._turn_the_day()
+        return generate_latest(self.registry)
+
+    def _turn_the_day(self) -> None:
+        """Before each count as well: else the first who asks on a new day would be shown what this day has brought."""
+        today = self._today()
+        if today > self._day:
+            self._day = today
             for (counter, labels), amount in self._unhurried.items():
                 counter.labels(*labels).inc(amount)
             self._unhurried.clear()
-        return generate_latest(self.registry)

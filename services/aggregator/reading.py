@@ -151,14 +151,14 @@ class Reading:
             known = self.loaded[state] = Loaded(collection, board.later(found, None), duty)
         return known.duty, known.at
 
-    async def entry(self, state: str, district: str, day: date) -> tuple[Mapping[str, Json], int]:
-        """A district's entry on the board of a day, and the offset up to which it is right."""
+    async def entry(self, state: str, district: str, day: date) -> tuple[Mapping[str, Json], AsOf]:
+        """A district's entry on the board of a day, and as of when it is right."""
         collection = await live_collection(self.store, STATE_DAYS)
         reached = (await as_of(self.store, collection, [stream_of(state)])).get(stream_of(state))
         document = await self.store.get(collection, state_days.document_id(state, day))
         if document is None:
-            return {}, reached.offset if reached else -1
-        return board.entries(document.body).get(district, {}), board.later(document, reached).offset
+            return {}, reached or NOTHING
+        return board.entries(document.body).get(district, {}), board.later(document, reached)
 
 
 def stream_of(state: str) -> str:

@@ -96,12 +96,12 @@ class DistrictReading:
         if document is None:
             return None
         state, code, day = (str(document.body[name]) for name in ("state", "district", "day"))
-        entry, folded_to = await self.states.entry(state, code, date.fromisoformat(day))
+        entry, entry_at = await self.states.entry(state, code, date.fromisoformat(day))
         others = await store.find(collection, {"district": code, "day": day}, limit=MOST_REPORTS)
         return report.answer(
             report_id,
             {each.id.removeprefix(f"{state}/"): each.body for each in (*others, document)},
             entry,
-            folded_to,
             board.later(document, reached.get(stream_of(state))),
+            entry_at,
         )

@@ -20,13 +20,13 @@ BESIDE = frozenset({*PLACE, "superseded_by", "reviews", "copies", "conflicts", "
 
 
 def answer(
-    report_id: str, reports: Mapping[str, Body], entry: Mapping[str, Json], folded_to: int, as_of: AsOf
+    report_id: str, reports: Mapping[str, Body], entry: Mapping[str, Json], reports_at: AsOf, entry_at: AsOf
 ) -> dict[str, object]:
     """`GET /v1/reports/{id}`.
 
     reports: those of the district's day by id, among them this one.
     entry: the district's in the board of that day; empty when there is none.
-    folded_to: the offset up to which the board is right.
+    reports_at, entry_at: as of when they are right; the answer is as of the lower offset.
     """
     body = reports[report_id]
     versions = _versions(entry, reports)
@@ -36,14 +36,14 @@ def answer(
     return {
         "id": report_id,
         **known,
-        "role": _role(report_id, versions, entry, known=folded_to >= cast("int", body["offset"])),
+        "role": _role(report_id, versions, entry, known=entry_at.offset >= cast("int", body["offset"])),
         "verdict": None if review is None else review["verdict"],
         "versions": [
             {"id": each, **_place(reports[each]), "reviews": reports[each]["reviews"], "changes": changes}
             for each, changes in zip(versions, _changes(versions, reports), strict=True)
         ],
         "supplements": [{"id": each, "role": "supplement", **_place(reports[each])} for each in supplements],
-        "as_of": board.as_of_answer(as_of),
+        "as_of": board.as_of_answer(min(reports_at, entry_at, key=lambda each: each.offset)),
     }
 
 

@@ -86,7 +86,7 @@ def routes(intake: Intake, clock: Clock, metrics: Metrics, forms: Sequence[FormN
         """Raise a grievance, without a token. Who sends it is not asked; when on the day, not kept."""
         limit_anonymous(request)
         body = await read_json_body(request, MOST_BYTES)
-        with _counting(metrics):
+        with _counting(metrics, grievance=True):
             check_json(body)
             event = bodies.grievance(body, clock.now())
         status, receipt = await intake.accept(event, None)
@@ -126,10 +126,16 @@ def _answer(status: int, receipt: Receipt) -> Response:
 
 
 @contextmanager
-def _counting(metrics: Metrics) -> Iterator[None]:
-    """Count what is refused for its shape. All else is counted by its type, in `intake`."""
+def _counting(metrics: Metrics, *, grievance: bool = False) -> Iterator[None]:
+    """Count what is refused for its shape. All else is counted by its type, in `intake`.
+
+    Who complains may get it right at the second try only: the hour of the first one is not told either.
+    """
     try:
         yield
     except Problem:
-        metrics.events_received.labels(type="unread", outcome="malformed").inc()
+        if grievance:
+            metrics.later(metrics.events_received, "unread", "malformed")
+        else:
+            metrics.events_received.labels(type="unread", outcome="malformed").inc()
         raise

@@ -144,6 +144,8 @@ class Courier:
     async def _held(self, delivery: Delivery) -> bool:
         """Whether it would only be put off again. A glance, that costs no claim: the log is asked before sending."""
         now = self._clock.now()
+        if now < opens_at(delivery):
+            return True  # even if it is over: that it is dropped would tell on the very day that there was a grievance
         if delivery.held_until is None or now >= delivery.held_until:
             return False
         return isinstance(verdict(delivery, await self._alert(delivery), now), Wait)

@@ -168,6 +168,7 @@ async def test_the_states_of_ones_scope(live: World) -> None:
 async def test_a_report_with_its_versions_and_its_role(live: World) -> None:
     review = reviewed("guna", FIRST.id, at=f"{ON}T20:25")
     await live.told(*guna(FIRST, BETTER, OTHER, review, filed("bhind", ON, f"{ON}T20:26")))
+    await live.kept()
     told = (await live.get(f"/v1/reports/{FIRST.id}")).json()
     assert (told["id"], told["district"], told["day"], told["form"]) == (FIRST.id, "in-mp.guna", ON, "daily.v1")
     assert (told["role"], told["supersedes"], told["superseded_by"]) == ("effective", None, [BETTER.id])
@@ -214,6 +215,21 @@ async def test_a_report_is_given_no_role_before_its_day_has_come_as_far(tmp_path
         await until(lambda: made.position("reports") == 5)
         told = (await made.get(f"/v1/reports/{FIRST.id}")).json()
         assert (told["role"], told["versions"]) == (None, [])
+        assert told["as_of"] == {"offset": -1, "event_time": None}  # of the day, nothing is known yet
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_a_report_is_as_of_what_its_day_knows_of_its_versions(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        async with made.running():
+            await made.told(*guna(FIRST))
+        await made.write(BETTER)
+        loop = made.component.background[[each.name for each in PROJECTIONS].index("reports")]
+        task = asyncio.ensure_future(loop())
+        await until(lambda: made.position("reports") == 6)
+        told = (await made.get(f"/v1/reports/{FIRST.id}")).json()
+        assert ([each["id"] for each in told["versions"]], told["as_of"]["offset"]) == ([FIRST.id], 4)
         task.cancel()
         await asyncio.wait([task])
 

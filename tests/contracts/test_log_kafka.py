@@ -232,7 +232,7 @@ async def test_through_restarts_nothing_acknowledged_is_lost_and_both_sides_go_o
     await create_topics(own_kafka.url, [name])
     log = open_log(own_kafka.url, SystemClock(), deadline=2.0)
     acknowledged: dict[str, int] = {}
-    stopping = asyncio.Event()
+    stopping, written = asyncio.Event(), asyncio.Event()
 
     async def write(writer: int) -> None:
         number = 0
@@ -248,7 +248,7 @@ async def test_through_restarts_nothing_acknowledged_is_lost_and_both_sides_go_o
     async def follow() -> list[str]:
         found: list[str] = []
         async with log.reader({name: 0}) as reader:
-            while not stopping.is_set() or len(found) <= max(acknowledged.values()):
+            while not written.is_set() or len(found) <= max(acknowledged.values()):
                 try:
                     polled = (await reader.poll(timeout=0.2)).get(name, ())
                 except Unavailable:
@@ -269,6 +269,7 @@ async def test_through_restarts_nothing_acknowledged_is_lost_and_both_sides_go_o
     stopping.set()
     async with asyncio.timeout(SOON):
         await asyncio.gather(*writers)
+        written.set()
         found = await following
     assert {text: found[offset] for text, offset in acknowledged.items()} == {text: text for text in acknowledged}
     await log.close()

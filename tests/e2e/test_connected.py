@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -257,7 +258,9 @@ async def test_each_service_alone_waits_out_what_happens_to_its_servers(
         assert filed.keys() == set(DISTRICTS[:3])
         await to_notifier.get("/v1/alerts", reader.token("aicc", "in"), state=STATE)
     for name in ("ingest", "aggregator", "notifier"):
-        assert "dead letter" not in (data / f"{name}.jsonl").read_text()
+        said = [json.loads(line)["event"] for line in (data / f"{name}.jsonl").read_text().splitlines()]
+        assert "dead letter" not in said
+        assert said.count("waiting for the log") == said.count("the log answers again") >= 1
 
 
 async def test_a_service_that_finds_no_topics_waits_and_says_which(

@@ -152,7 +152,8 @@ async def running(
     clock = ManualClock(instant(NOW))
     file = open_file(folder / "log.db", SCHEMA, read_only=False)
     log = log_type(file, clock, append_deadline)
-    keys, health, metrics, logger = demo_keys(folder), Health(), Metrics(), get_logger("ingest")
+    keys, health, logger = demo_keys(folder), Health(), get_logger("ingest")
+    metrics = Metrics(today=lambda: clock.now().date())
     component = build(log=log, clock=clock, states=states, forms=forms, health=health, metrics=metrics)
     app = create_app(
         "Ingest",

@@ -94,6 +94,31 @@ async def test_nothing_but_a_count_is_measured_and_shown_when_the_day_is_over(tm
         assert seconds(desk) == 0
 
 
+async def test_the_first_who_asks_on_a_new_day_is_not_shown_what_that_day_has_brought(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        assert (await desk.get("/metrics")).status_code == 200
+        desk.clock.advance_to(desk.clock.now() + timedelta(days=1))
+        assert (await desk.post("/v1/grievances", BODY, token="")).status_code == 202
+        assert (await desk.get("/metrics")).status_code == 200
+        assert desk.count(GrievanceRaised.type_name(), "accepted") == 0
+        desk.clock.advance_to(desk.clock.now() + timedelta(days=1))
+        assert (await desk.get("/metrics")).status_code == 200
+        assert desk.count(GrievanceRaised.type_name(), "accepted") == 1
+
+
+async def test_a_first_try_that_is_refused_tells_no_hour_either(tmp_path: Path) -> None:
+    """Text cannot be sent yet: who tries it, and then sends the grievance without, must not be seen trying."""
+    async with running(tmp_path, *ROSTER) as desk:
+        before = (await desk.get("/metrics")).text
+        assert (await desk.post("/v1/grievances", BODY | {"text": "a secret"}, token="")).status_code == 422
+        after = (await desk.get("/metrics")).text
+        of_asking = "rozana_http_request"
+        assert [line for line in after.splitlines() if line not in before and not line.startswith(of_asking)] == []
+        desk.clock.advance_to(desk.clock.now() + timedelta(days=1))
+        assert (await desk.get("/metrics")).status_code == 200
+        assert desk.count("unread", "malformed") == 1
+
+
 def seconds(desk: Desk) -> float | None:
     return desk.metrics.registry.get_sample_value("rozana_append_seconds_count")
 

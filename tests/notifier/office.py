@@ -35,7 +35,8 @@ class Office:
         self.log = log
         self.store = store
         self.clock = clock
-        self.health, self.metrics, self.lines = Health(), Metrics(), io.StringIO()
+        self.health, self.lines = Health(), io.StringIO()
+        self.metrics = Metrics(today=lambda: clock.now().date())
         configure_logging(self.lines)
         self._keys = demo_keys(folder)
 

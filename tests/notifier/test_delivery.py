@@ -584,6 +584,26 @@ async def test_an_acknowledged_alert_is_not_sent(tmp_path: Path) -> None:
         assert [(each.outcome, each.reason) for each in kept.attempts] == [("dropped", "acknowledged")]
 
 
+async def test_that_somebody_takes_care_of_a_grievance_shows_when_its_day_is_over(tmp_path: Path) -> None:
+    """Dropped at once, its delivery would be counted at once: a grievance, before that hour of that day."""
+    wire = Wire(route=AICC)
+    async with post_office(tmp_path, wire, events=[*EVENING, grievance("one", "guna", "2026-11-24")]) as office:
+        stream = stream_name("grievances", STATE)
+        alert = next(
+            data for each in await read(office.state.log, stream) if type(data := each.event.data) is AlertRaised
+        )
+        data = AlertAcknowledged.model_validate(dict(alert) | {"by": "aicc:office", "note": "", "until": None})
+        await office.state.log.append(stream, [record_of(Event(str(uuid4()), "urn:test", alert.at, data))])
+        await office.fold()
+        await office.sweep()
+        assert office.counted("dropped") == 0
+        assert await office.statuses() == ["due"]
+        office.state.clock.advance_to(datetime(2026, 11, 25, 1, tzinfo=UTC))
+        await office.sweep()
+        assert office.counted("dropped") == 1
+        assert wire.sent == []
+
+
 async def test_what_is_acknowledged_in_the_log_and_not_yet_in_the_documents_counts(tmp_path: Path) -> None:
     wire = Wire()
     async with post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office:

@@ -144,7 +144,7 @@ class World:
         self.log = log
         self.clock = clock
         self.rules = RULES
-        self.metrics = Metrics()
+        self.metrics = Metrics(today=lambda: clock.now().date())
         self.lines = io.StringIO()
         configure_logging(self.lines)
         self.watcher = self.new_watcher()

@@ -140,8 +140,8 @@ class Edge:
 def make_edge(data: Path, rate: Rate | None = None) -> Edge:
     log = io.StringIO()
     configure_logging(log)
-    keys, health, metrics = demo_keys(data), Health(), Metrics()
     clock = ManualClock(datetime(2026, 3, 31, 18, 30, tzinfo=UTC))
+    keys, health, metrics = demo_keys(data), Health(), Metrics(today=lambda: clock.now().date())
     app = create_app(
         "Edge",
         [routes()],

@@ -180,6 +180,18 @@ def test_servers_are_named_by_their_urls_and_have_no_files() -> None:
         assert CANARY not in str(refused.value)
 
 
+def test_the_store_s_url_may_come_as_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "store"
+    file.write_text(f"mongodb://u:{CANARY}@host/rozana\n")
+    assert load(STORE_FILE=str(file)).store == f"mongodb://u:{CANARY}@host/rozana"
+    assert "STORE_FILE: not together with ROZANA_STORE" in refusal(STORE_FILE=str(file), STORE="mongodb://host/rozana")
+    allowed = "Wrong settings: ROZANA_STORE_FILE: allowed is the path of a file that holds the URL of ROZANA_STORE"
+    assert refusal(STORE_FILE=str(tmp_path / "none")).startswith(allowed)
+    for held in (f"{CANARY}\n".encode(), b"", b"\xff", b"mongodb://host/rozana\nmongodb://another/rozana"):
+        file.write_bytes(held)
+        assert refusal(STORE_FILE=str(file)).startswith(allowed)
+
+
 KAFKA_FILES = dict.fromkeys(("PASSWORD_FILE", "CA_FILE", "CERT_FILE", "KEY_FILE"), __file__)
 
 
