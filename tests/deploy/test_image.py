@@ -33,6 +33,13 @@ def _stages() -> list[list[tuple[str, str]]]:
     return stages
 
 
+def health_check() -> list[str]:
+    """The command by which the image asks whether it is well."""
+    checked = dict(_stages()[-1])["HEALTHCHECK"]
+    command: list[str] = json.loads(checked[checked.index("[") :])
+    return command
+
+
 def test_hadolint_finds_nothing() -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("hadolint"), "--failure-threshold", "style", DOCKERFILE],

@@ -4,37 +4,22 @@ Behind it stand three servers that answer with their name and with what reached 
 """
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
 
 from tests.deploy.nginx import CONF, nginx
-from tests.deploy.tools import ROOT, run
+from tests.deploy.routes import ROUTES, SERVICES
+from tests.deploy.tools import run
 from tests.servers.server import free_port
 
-SERVICES = ("ingest", "aggregator", "notifier")
-OWN = {"/live", "/ready", "/metrics"}
-"""Each service's own."""
-IN_PATHS = {"state": "in-mp", "district": "in-mp.guna", "day": "2026-11-23", "id": str(UUID(int=7))}
-
-
-def _paths() -> Iterator[tuple[str, str, str]]:
-    for service in SERVICES:
-        document = json.loads((ROOT / "docs" / "api" / f"{service}.openapi.json").read_text())
-        for path, methods in document["paths"].items():
-            if path not in OWN:
-                yield from ((service, method.upper(), path) for method in methods)
-
-
-ROUTES = sorted(_paths())
+SECONDS = 10.0
 
 
 class _Named(ThreadingHTTPServer):
@@ -42,6 +27,7 @@ class _Named(ThreadingHTTPServer):
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.go_on = Event()
         super().__init__(("127.0.0.1", 0), _Echo)
 
 
@@ -50,6 +36,9 @@ class _Echo(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         assert isinstance(self.server, _Named)
+        if self.path.endswith("?stream"):
+            self._stream(self.server.go_on)
+            return
         taken = len(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
         reached = {"name": self.server.name, "line": self.requestline, "headers": dict(self.headers), "bytes": taken}
         body = json.dumps(reached).encode()
@@ -59,6 +48,17 @@ class _Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def _stream(self, go_on: Event) -> None:
+        """One event, and the second only when the first has arrived."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for event in (b"id: 0\n\n", b"id: 1\n\n", b""):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
+            self.wfile.flush()
+            assert go_on.wait(SECONDS), "the first event did not arrive"
+
     def do_POST(self) -> None:
         self.do_GET()
 
@@ -67,8 +67,7 @@ class _Echo(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _echo(name: str) -> Iterator[str]:
-    server = _Named(name)
+def _running(server: _Named) -> Iterator[str]:
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -82,7 +81,7 @@ def _echo(name: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     with ExitStack() as stack:
-        behind = {name: stack.enter_context(_echo(name)) for name in SERVICES}
+        behind = {name: stack.enter_context(_running(_Named(name))) for name in SERVICES}
         yield stack.enter_context(nginx(tmp_path_factory.mktemp("nginx"), behind))
 
 
@@ -99,7 +98,7 @@ def test_nginx_accepts_the_file() -> None:
 
 @pytest.mark.parametrize(("service", "method", "path"), ROUTES)
 def test_every_route_reaches_its_service(proxy: httpx.Client, service: str, method: str, path: str) -> None:
-    path = re.sub(r"\{(\w+)\}", lambda found: IN_PATHS[found[1]], path) + "?a=%2F&b"
+    path += "?a=%2F&b"
     reached = proxy.request(method, path, json={} if method == "POST" else None).json()
     assert reached["name"] == service, "name this route's service in deploy/proxy/nginx.conf"
     assert reached["line"] == f"{method} {path} HTTP/1.1"
@@ -124,6 +123,20 @@ def test_the_services_learn_nothing_of_who_asked(proxy: httpx.Client) -> None:
     assert names.isdisjoint({name.lower() for name in telling})
     assert "127.0.0.1" not in str({name: text for name, text in reached["headers"].items() if name != "Host"})
     assert reached["headers"]["Authorization"] == "Bearer x"
+
+
+def test_changes_are_sent_on_as_they_come(tmp_path: Path) -> None:
+    aggregator = _Named("aggregator")
+    nobody = f"127.0.0.1:{free_port()}"
+    with (
+        _running(aggregator) as address,
+        nginx(tmp_path, {"ingest": nobody, "aggregator": address, "notifier": nobody}) as client,
+        client.stream("GET", "/v1/states/in-mp/changes?stream") as answer,
+    ):
+        arriving = answer.iter_lines()
+        assert next(arriving) == "id: 0"
+        aggregator.go_on.set()
+        assert [line for line in arriving if line] == ["id: 1"]
 
 
 def test_a_batch_of_four_mebibytes_passes_and_more_than_five_is_refused(proxy: httpx.Client) -> None:
