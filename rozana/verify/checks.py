@@ -20,6 +20,8 @@ class Check:
     different: str | None = None
     others: int = 0
     """How many more are wrong."""
+    discreet: bool = False
+    """How much there was is not told: of grievances, one more since the last time would say that a state had one."""
 
     def count(self, what: str, number: int = 1) -> None:
         self.looked_at[what] = self.looked_at.get(what, 0) + number
@@ -30,11 +32,17 @@ class Check:
         else:
             self.others += 1
 
+    def also(self, other: "Check") -> None:
+        """What is wrong there is wrong here, whatever was looked at."""
+        if other.different is not None:
+            self.wrong(other.different)
+            self.others += other.others
+
     def line(self) -> str:
         """`offsets            ok         5 streams, 120 records`."""
         if self.different is None:
-            seen = ", ".join(f"{number} {what}" for what, number in self.looked_at.items())
-            return f"{self.name:<18} ok         {seen or 'nothing to look at'}"
+            seen = ", ".join(f"{number} {what}" for what, number in self.looked_at.items()) or "nothing to look at"
+            return f"{self.name:<18} ok         {'how many is not told' if self.discreet else seen}"
         more = f" (and {self.others} more)" if self.others else ""
         return f"{self.name:<18} DIFFERENT  {self.different}{more}"
 

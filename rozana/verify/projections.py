@@ -7,7 +7,7 @@ document that has gone on since, because `rozana up` is running or has died, the
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from libs.events.streams import stream_name
+from libs.events.streams import STREAMS, stream_name
 from libs.runtime.consumer import Batch, Checkpoint, position_after, replay
 from libs.runtime.errors import LogMismatch, ReadStopped, StartRefused
 from libs.runtime.log import EventLog
@@ -46,7 +46,7 @@ async def check_projection(
     progress: Callable[[int], None] = lambda _count: None,
 ) -> Check:
     """Compare with a replay into `fresh`, which must not hold this projection yet."""
-    check = Check(projection.name)
+    check = Check(projection.name, discreet=not STREAMS[projection.kind].keeps_hours)
     try:
         compared = _Comparison(projection, log, store, fresh, await live_collection(store, projection), check)
         await compared.run(states, progress)

@@ -10,7 +10,7 @@ from libs.events.alerts import AlertData, AlertRaised, AlertResolved
 from libs.events.catalogue import CATALOGUE
 from libs.events.codec import Headers, InvalidEvent, UnknownType, UnknownVersion, decode, hash_as_written
 from libs.events.envelope import Event, Recorded
-from libs.events.streams import state_of
+from libs.events.streams import keeps_hours, state_of
 from libs.runtime.errors import ReadStopped
 from libs.runtime.letters import Letter, letters
 from libs.runtime.log import EventLog, Record
@@ -39,18 +39,19 @@ async def check_streams(
     folded: Mapping[str, int],
     progress: Callable[[int], None] = lambda _count: None,
 ) -> StreamChecks:
-    """Read each stream up to its end in `ends`.
+    """Read each stream up to its end in `ends`. Of those that keep no hours, what is wrong is told and no number.
 
     folded: how far the projections of a stream are; what cannot be read below that must be a dead letter. Take it
     before: a reader keeps the letter first.
     """
-    checks = StreamChecks()
+    told, discreet = StreamChecks(), StreamChecks()
     kept = {
         (each.stream, each.offset): _digest(each.key, each.headers, each.value)
         async for each in letters(log)
         if isinstance(each, Letter)
     }
     for stream, end in ends.items():
+        checks = told if keeps_hours(stream) else discreet
         checks.offsets.count("streams", end > 0)
         seen = _Stream(stream, folded.get(stream, 0), kept, checks)
         position = 0
@@ -69,7 +70,9 @@ async def check_streams(
             checks.offsets.count("records", len(records))
             progress(len(records))
         await seen.settle(log, position)
-    return checks
+    for check, other in zip(told, discreet, strict=True):
+        check.also(other)
+    return told
 
 
 class _Stream:

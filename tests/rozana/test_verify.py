@@ -214,6 +214,20 @@ def test_an_id_with_two_bodies_is_a_conflict_where_it_is_ignored(data: Path, com
     assert verified.checks["ids"].endswith("1 conflicts, ignored")
 
 
+def test_how_many_grievances_there_are_is_not_told(data: Path, command: Command) -> None:
+    """Asked twice, it would say that a state has just had one."""
+    before = Verified(command, data, "--state", STATE)
+    said = GrievanceRaised(
+        state=STATE, district="in-mp.guna", grievance_id=named("new"), category="conduct", severity=Severity.LOW
+    )
+    event = Event(named("new"), "urn:x", JUDGED.replace(hour=0, minute=0, second=0, microsecond=0), said)
+    append(data, GRIEVANCES, NewRecord(event.subject, *encode(event)))
+    after = Verified(command, data, "--state", STATE)
+    assert after.different == {}
+    assert after.out == before.out
+    assert after.checks["grievance_alerts"].endswith("how many is not told")
+
+
 def test_and_is_named_where_both_count(data: Path, command: Command) -> None:
     said = [
         Event(
