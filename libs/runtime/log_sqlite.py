@@ -13,7 +13,7 @@ import apsw
 
 from libs.events.streams import keeps_hours
 from libs.runtime.clock import Clock
-from libs.runtime.errors import OutcomeUnknown, Unavailable
+from libs.runtime.errors import OutcomeUnknown, RozanaError, Unavailable
 from libs.runtime.log import LogReader, NewRecord, Record
 from libs.runtime.log_sqlite_rows import EPOCH, MILLISECOND, SCHEMA, Tail, fetch, pack, place, tails
 from libs.runtime.sqlite import Cell, DatabaseFile, insert_rows, open_file, opening, transaction
@@ -61,6 +61,8 @@ class SqliteEventLog:
         self._seen = file.reader.pragma("data_version")  # before the tails, or a commit in between would be missed
         self._tails = tails(file.reader)
         self._tails_doubtful = False
+        self._settling: asyncio.Future[None] | None = None
+        """Set when an append has ended with an unknown outcome, done when it is known."""
         self._recent: dict[tuple[str, int], Record] = {}
         """By stream and offset, the oldest first."""
         name = f"the log {file.path}"
@@ -86,11 +88,17 @@ class SqliteEventLog:
         try:
             async with asyncio.timeout(self._deadline):
                 return await self._writes.do(job, weight=len(records))
+        except OutcomeUnknown:
+            self._settling = asyncio.ensure_future(self._settle(self._writes))
+            raise
         except TimeoutError:
+            self._settling = asyncio.ensure_future(self._settle(self._writes))
             line = f"the log {self._file.path} has not confirmed an append within {self._deadline:g} s: retry"
             raise OutcomeUnknown(line) from None
 
     async def end(self, stream: str) -> int:
+        if self._settling is not None:  # else a retry would find nothing, and be appended beside what lands just then
+            await asyncio.wait([self._settling])
         await self.look()
         return self.ends(stream)
 
@@ -166,6 +174,11 @@ class SqliteEventLog:
         except KeyError:
             return None
 
+    async def _settle(self, writes: "Worker[_Append, Sequence[Record]]") -> None:
+        """Return when nothing of unknown outcome is under way any more, and the tails are those of the file."""
+        with contextlib.suppress(RozanaError):
+            await writes.do(_Append("", (), ()))
+
     def _check_open(self) -> None:
         if not self._open:
             raise Unavailable(f"the log {self._file.path} is closed")
@@ -185,7 +198,7 @@ class SqliteEventLog:
                 after = dict(tails(writer) if self._tails_doubtful else self._tails)
                 now = (self._clock.now() - EPOCH) // MILLISECOND
                 rows: list[Sequence[Cell]] = []
-                stored = [self._place(writer, after, job, now, rows) for job in jobs]
+                stored = [self._place(writer, after, job, now, rows) if job.records else () for job in jobs]
                 insert_rows(writer, "records", rows)
         except OutcomeUnknown as unknown:
             self._tails_doubtful = True  # the file is asked before the next append gets its offset

@@ -71,6 +71,19 @@ async def test_an_append_that_lands_after_its_503_is_found_by_the_retry(tmp_path
         assert (await desk.ids())[5:] == [REPORT.id]
 
 
+async def test_a_retry_waits_for_what_is_still_being_written(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER, append_deadline=0.6) as desk:
+        with write_lock(tmp_path / "log.db"):
+            assert unavailable(await desk.report(REPORT))
+            retry = asyncio.create_task(desk.report(REPORT))
+            await asyncio.wait([retry], timeout=0.2)
+        first = await retry
+        again = await desk.report(REPORT)
+        assert (first.status_code, again.status_code) == (200, 200)
+        assert first.json() == again.json()
+        assert (await desk.ids())[5:] == [REPORT.id]
+
+
 async def test_a_closed_log_is_503_and_the_next_process_takes_the_retry(tmp_path: Path) -> None:
     async with running(tmp_path, *ROSTER) as desk:
         assert (await desk.report(OTHER)).status_code == 202
