@@ -43,7 +43,10 @@ class Entry:
 
     def stood(self, at: datetime) -> int | None:
         """The index of the change that stood at the instant `at`; None before the district was on the day's board."""
-        return next((i for i in reversed(range(len(self.history))) if self.history[i].at <= at), None)
+        last = len(self.history) - 1
+        if self.history[last].at <= at:  # nearly always
+            return last
+        return next((i for i in reversed(range(last)) if self.history[i].at <= at), None)
 
     def was(self, at: datetime) -> Status | None:
         """The status at the instant `at`, as far as is known now."""

@@ -58,11 +58,15 @@ Item = Recorded | Unreadable
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive records of one stream, less those of unknown type. `checkpoint` is behind the last of them."""
+    """Consecutive records of a stream, less those skimmed or of unknown type; `checkpoint` is behind the last."""
 
     stream: str
     items: Sequence[Item]
     checkpoint: Checkpoint
+
+
+Skim = Callable[[Record], bool]
+"""Whether a sink takes all that it needs of a record from its headers. Records of a batch come before its `fold`."""
 
 
 class Sink(Protocol):
@@ -110,6 +114,7 @@ async def consume(
     dead_letters: DeadLetters | None = None,
     max_records: int = 1000,
     together: bool = False,
+    skim: Skim | None = None,
 ) -> Never:
     """Feed `sink` with everything in the streams of `positions`, for ever, and move `positions` behind it.
 
@@ -119,9 +124,12 @@ async def consume(
     With `dead_letters`, unreadable records are kept there before the sink hears of them; a sink without a durable
     position of its own goes without, since it reads the same records again at each start.
 
+    `skim` is asked of each record, in order, before it is decoded: it must leave to be decoded what may be of a version
+    that it does not know.
+
     Raises LogMismatch, ReadStopped, Unavailable, and whatever the sink raises.
     """
-    decoder, show = _Decoder(name, await log.identity(), metrics, dead_letters), _shown(metrics, name)
+    decoder, show = _Decoder(name, await log.identity(), metrics, dead_letters, skim), _shown(metrics, name)
     for stream in positions.streams:
         positions.move(stream, await position_after(log, stream, await sink.checkpoint(stream), decoder.log))
         show(stream, positions[stream])
@@ -214,8 +222,11 @@ async def position_after(log: EventLog, stream: str, checkpoint: Checkpoint | No
 class _Decoder:
     """Makes batches of records, for one reader of the log with the identity `log`."""
 
-    def __init__(self, name: str, log: str, metrics: Metrics, dead_letters: DeadLetters | None) -> None:
+    def __init__(
+        self, name: str, log: str, metrics: Metrics, dead_letters: DeadLetters | None, skim: Skim | None = None
+    ) -> None:
         self.log = log
+        self._skim = skim
         self._name = name
         self._metrics = metrics
         self._consumed = cache(metrics.events_consumed.labels)
@@ -225,11 +236,16 @@ class _Decoder:
     async def batch(self, stream: str, expected: int, records: Sequence[Record]) -> Batch:
         """Consecutive records, the first of them at the offset `expected`. Raises ReadStopped and Unavailable."""
         items: list[Item] = []
+        skimmed = 0
         for offset, record in enumerate(records, expected):
             if record.offset != offset:
                 raise ReadStopped(
                     f"{stream}: offset {record.offset} came where {offset} was expected: the log has a gap"
                 )
+            await breathe(offset - expected + 1)
+            if self._skim is not None and self._skim(record):
+                skimmed += 1
+                continue
             unreadable = False
             try:
                 event = record.event or decode(record.headers, record.value)
@@ -246,12 +262,11 @@ class _Decoder:
             else:
                 items.append(Recorded(event, stream, offset, record.appended_at))
             self._faults.count(unreadable=unreadable)
-            await breathe(len(items))
         kind = stream.rsplit(".", 1)[-1]
         if keeps_hours(stream):
-            self._consumed(self._name, kind).inc(len(items))
+            self._consumed(self._name, kind).inc(len(items) + skimmed)
         else:
-            self._metrics.later(self._metrics.events_consumed, self._name, kind, amount=len(items))
+            self._metrics.later(self._metrics.events_consumed, self._name, kind, amount=len(items) + skimmed)
         return Batch(stream, items, Checkpoint(records[-1].offset, event_id(records[-1]), self.log))
 
     def _count(self, counter: Counter, stream: str, word: str, amount: int = 1) -> None:

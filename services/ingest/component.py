@@ -32,7 +32,8 @@ def build(
 
     async def follow() -> Never:
         # Without dead letters: the index keeps no position, and would report the same records at each start.
-        await consume("ingest", log, index.positions, index, metrics=metrics)
+        await index.look_ahead(log)
+        await consume("ingest", log, index.positions, index, metrics=metrics, skim=index.skim)
 
     look = partial(look_after_gauges, "ingest", log, {"ingest": index.positions}, metrics)
     return Component("ingest", routes(Intake(log, index, metrics), clock, metrics, forms), [follow, look])
