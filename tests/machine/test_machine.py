@@ -38,7 +38,7 @@ def test_some_hundred_steps_agree_with_the_model(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_ten_thousand_steps_agree_with_the_model(tmp_path: Path) -> None:
-    run(tmp_path, 100)
+    run(tmp_path, 140)  # some runs are cut short: Hypothesis bounds what one may draw
     assert Machine.steps["steps"] >= 10_000
     assert Machine.steps["crashes"] >= 100
     assert Machine.steps["unknown outcomes"] >= 10
