@@ -1,6 +1,5 @@
 """The command `rozana`: puts the commands together, and turns errors into one line on stderr and an exit code."""
 
-import logging
 import os
 import sys
 from typing import NoReturn
@@ -44,7 +43,6 @@ def make_app() -> typer.Typer:
 
 def main() -> NoReturn:
     """The entry point: for what was foreseen one line, never a traceback."""
-    logging.root.addHandler(logging.NullHandler())  # what libraries say is for a log, and most commands write none
     try:
         code = make_app()(standalone_mode=False)
     except RozanaError as error:
