@@ -11,8 +11,8 @@ demo: .venv/.runtime ## play days of Madhya Pradesh on a fast clock, then go on 
 test: .venv/.dev ## every test that needs no server beside it, about two minutes on two cores
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long and not connected" $(ARGS)
 
-test-long: .venv/.dev ## the tests that take minutes: fifty seeded kills, the long demos
-	$(BIN)/python -m pytest -q -m "long and not connected" $(ARGS)
+test-long: .venv/.dev ## the tests that take minutes: fifty kills, ten thousand random steps, every route by every role, the long demos
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "long and not connected" $(ARGS)
 
 test-connected: .venv/.dev ## the tests on a real Kafka and a server that speaks MongoDB's protocol; needs Java 17 and Maven
 	$(BIN)/python -m pytest -q -m connected $(ARGS)

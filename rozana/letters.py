@@ -5,6 +5,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Iterator
 
+from libs.events.streams import keeps_hours
 from libs.runtime.errors import RozanaError
 from libs.runtime.letters import Letter, Stranger, find_letter, letters, states_with_letters
 from libs.runtime.settings import Settings
@@ -40,9 +41,13 @@ def _what_then(readable: int) -> str:
 
 
 def line_of(letter: Letter, fault: str | None) -> str:
-    """`rozana.in-mp.reports 17  in-mp.guna  2026-11-23T15:00:00Z  unreadable  not a CloudEvent of version 1.0`."""
+    """`rozana.in-mp.reports 17  in-mp.guna  2026-11-23T15:00:00Z  unreadable  not a CloudEvent of version 1.0`.
+
+    A list is for whoever looks in: of a grievance it does not tell the district.
+    """
+    key = printable(letter.key) if keeps_hours(letter.stream) else "-"
     verdict = f"unreadable  {printable(letter.reason)}" if fault else f"readable    it was: {printable(letter.reason)}"
-    return f"{printable(letter.stream):<24} {letter.offset:>7}  {printable(letter.key):<24} {letter.met:<24}  {verdict}"
+    return f"{printable(letter.stream):<24} {letter.offset:>7}  {key:<24} {letter.met:<24}  {verdict}"
 
 
 async def print_letter(settings: Settings, stream: str, offset: int, *, as_json: bool) -> None:

@@ -91,5 +91,5 @@ class Index:
 
     def _forget(self, stream: str, before: datetime) -> None:
         oldest = self._by_age[stream]
-        while oldest[0].received_at < before:
+        while oldest and oldest[0].received_at < before:
             self.known.pop(oldest.popleft().id, None)
