@@ -1,6 +1,7 @@
 """Rebuilding the boards from an embedded log, against the `eventsourcing` library; and a million events."""
 
 import asyncio
+import gc
 import shutil
 from collections.abc import Mapping
 from datetime import date
@@ -14,6 +15,7 @@ from bench.peers import eventsourcing_replay as peer
 from libs.runtime.clock import ManualClock
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.service import COLLECT_AFTER
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Metrics, get_logger
 from services.aggregator.projections.state_days import STATE_DAYS
@@ -25,6 +27,7 @@ SAME = ("status", "report_id", "received_at", "holder", "supplements")
 
 def measure(folder: Path, *, quick: bool) -> list[Line]:
     """The same events on both sides; the peer gets a part of them, since its cost an event does not change."""
+    gc.set_threshold(*COLLECT_AFTER)  # as the command does; the peer, in the same process, has it too
     large = India(states=8, districts=71, first=FIRST, days=60 if quick else 180)
     small = India(states=2, districts=71, first=FIRST, days=30 if quick else 60)
     counts = {
