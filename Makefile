@@ -8,7 +8,7 @@ ARGS ?=
 demo: .venv/.runtime ## play days of Madhya Pradesh on a fast clock, then go on serving; ARGS="--exit" ends by itself
 	@$(BIN)/rozana demo $(ARGS)
 
-test: .venv/.dev ## every test that needs no server beside it, about two minutes on two cores
+test: .venv/.dev ## every test that needs no server beside it, some minutes on two cores
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long and not connected" $(ARGS)
 
 test-long: .venv/.dev ## the tests that take minutes: fifty kills, ten thousand random steps, every route by every role, the long demos
