@@ -118,7 +118,7 @@ async def test_faults_fire_and_go(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("ci", "outcome"), [("0", "1 skipped"), ("1", "1 failed")])
 def test_without_the_tools_ci_fails_and_others_are_told(ci: str, outcome: str, tmp_path: Path) -> None:
-    environment = os.environ | {"ROZANA_CI": ci, "PATH": str(tmp_path)}
+    environment = os.environ | {"REQUIRE_TOOLS": ci, "PATH": str(tmp_path)}
     ran = subprocess.run(
         [*_PYTEST, f"{__file__}::test_promtool_finds_nothing_wrong[check]"],
         env=environment,

@@ -154,7 +154,7 @@ async def test_it_is_ready_once_the_log_is_read(tmp_path: Path) -> None:
     async with running(tmp_path, *ROSTER, reads=False):
         pass
     async with running(tmp_path) as desk:
-        assert "5 events to go" in (await desk.health.failing())["ingest index"]
+        assert "ingest index" in await desk.health.failing()
         assert (await desk.report(REPORT)).status_code == 202  # after waiting for the index
         assert (await desk.get("/ready")).status_code == 200
 

@@ -59,7 +59,7 @@ def test_without_java_it_is_said_in_one_line_and_fails_in_ci(tmp_path: Path, ci:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-m", "connected", "-k", "test_the_fixture", "-p", "no:cacheprovider",
          "tests/servers/test_fixtures.py"],
-        cwd=here, env={"PATH": str(tmp_path), "ROZANA_CI": ci}, capture_output=True, text=True, check=False,
+        cwd=here, env={"PATH": str(tmp_path), "REQUIRE_TOOLS": ci}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert outcome in done.stdout
     assert "need Java 17 (a JDK) and Maven: java is not installed" in done.stdout
