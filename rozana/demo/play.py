@@ -97,7 +97,10 @@ class Player:
     async def _import(self) -> None:
         events = [posted(data) for data in self.script.roster]
         answers = await self.client.post_events(events, self.token(PCC))
-        if refused := [answer for answer in answers if answer.status != ACCEPTED]:
+        refused = [answer for answer in answers if answer.status != ACCEPTED]
+        if refused and (now := await self.now()) >= self.script.steps[0].at:
+            raise TooSlow(f"the roster was in at {now:%d %b %H:%M} only")
+        if refused:
             raise NotAsPromised(f"{len(refused)} of {len(events)} roster events were refused: {refused[0].body}")
         held = sum(event["type"] == "rozana.president.appointed.v1" for event in events)
         districts = sum(event["type"] == "rozana.district.added.v1" for event in events)
