@@ -4,6 +4,7 @@ Schemathesis makes the requests from the documents. The answers' schemas are clo
 answered and not described is found as well as one that is missing.
 """
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import run_state_machine_as_test
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection
@@ -117,8 +119,14 @@ def fuzz_one(served: Serving, operation: Any, mode: GenerationMode, examples: in
 
 
 def wander(served: Serving, runs: int, steps: int) -> None:
-    """Follow the links of the document from answer to answer."""
+    """Follow the links of the document from answer to answer.
+
+    The system lives: asked again it may answer otherwise, which hypothesis takes for a fault of the test and ends. So
+    what is wrong with an answer is kept here, too.
+    """
     machine = schema_of(served).as_state_machine()
+    faults: list[Exception] = []
+    asked = 0
 
     class Wandering(machine):  # type: ignore[misc, valid-type]
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
@@ -127,24 +135,33 @@ def wander(served: Serving, runs: int, steps: int) -> None:
             return {"headers": served.headers("aicc")}
 
         def validate_response(self, response: Any, case: Any, *_: Any, **kwargs: Any) -> None:
-            case.validate_response(
-                response,
-                excluded_checks=excluded(case),
-                transport_kwargs=kwargs or None,
-                recorder=getattr(self, "recorder", None),
-            )
+            nonlocal asked
+            asked += 1
+            try:
+                case.validate_response(
+                    response,
+                    excluded_checks=excluded(case),
+                    transport_kwargs=kwargs or None,
+                    recorder=getattr(self, "recorder", None),
+                )
+            except Exception as error:
+                faults.append(error)
+                raise
 
-    run_state_machine_as_test(
-        Wandering,
-        settings=hypothesis.settings(
-            max_examples=runs,
-            stateful_step_count=steps,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    with contextlib.suppress(FlakyStrategyDefinition):
+        run_state_machine_as_test(
+            Wandering,
+            settings=hypothesis.settings(
+                max_examples=runs,
+                stateful_step_count=steps,
+                deadline=None,
+                derandomize=True,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    assert faults == []
+    assert asked >= steps
 
 
 def test_every_answer_is_in_the_document(served: Serving) -> None:
