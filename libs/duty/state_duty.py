@@ -48,7 +48,7 @@ HANDLES: frozenset[type[EventData]] = frozenset(
         ClockReached,
     }
 )
-"""The event data that duty is made of: everything of a reports stream."""
+"""The event data that duty is made of: everything of a reports stream but what is said of duty itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,10 @@ class StateDuty(DutyState):
         return examine(self, event)
 
     def evolve(self, recorded: Recorded) -> Step:
-        """Fold one event. An event folded again is a duplicate and changes no number."""
+        """Fold one event. An event folded again is a duplicate and changes no number; what is not handled, nothing."""
         event = recorded.event
+        if type(event.data) not in HANDLES:
+            return Step(Outcome.APPLIED)
         now = event.time
         if isinstance(event.data, ClockReached):
             now = event.data.at  # when somebody came to say so is of no account

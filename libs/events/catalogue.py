@@ -6,12 +6,13 @@ from libs.events import reports_v1
 from libs.events.alerts import AlertAcknowledged, AlertEscalated, AlertRaised, AlertResolved, AlertSnoozed
 from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
 from libs.events.clock import ClockReached
+from libs.events.digest import StateDayClosed
 from libs.events.districts import DistrictAdded, DistrictClosed
 from libs.events.grievances import GrievanceRaised
 from libs.events.policy import PolicyAdopted
 from libs.events.presidents import LeaveGranted, PresidentAppointed, PresidentRelieved
 from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
-from libs.events.streams import Kind
+from libs.events.streams import STREAMS, Kind, Service
 from libs.events.system import RecordDeadLettered
 from libs.events.values import EventData
 
@@ -22,6 +23,16 @@ class Entry:
     streams: tuple[Kind, ...]
     from_clients: bool
     """Whether a client may post it; all others are the system's own."""
+    by: tuple[Service, ...] = ()
+    """Who writes it, if that is not everybody who may write to all of its streams."""
+
+    @property
+    def writers(self) -> tuple[Service, ...]:
+        """Who appends it: what a client posts, ingest does."""
+        if self.from_clients:
+            return ("ingest",)
+        first, *others = (STREAMS[kind].writers for kind in self.streams)
+        return self.by or tuple(writer for writer in first if all(writer in each for each in others))
 
 
 _ENTRIES = (  # of one name the older versions first
@@ -46,6 +57,7 @@ _ENTRIES = (  # of one name the older versions first
     ),
     Entry(GrievanceRaised, ("grievances",), from_clients=True),
     Entry(ClockReached, ("reports", "alerts", "grievances"), from_clients=False),
+    Entry(StateDayClosed, ("reports",), from_clients=False, by=("notifier",)),
     *(
         Entry(data, ("alerts", "grievances"), from_clients=False)
         for data in (AlertRaised, AlertEscalated, AlertAcknowledged, AlertSnoozed, AlertResolved)

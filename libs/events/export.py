@@ -11,7 +11,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from libs.events.catalogue import CATALOGUE, TYPES, Entry
-from libs.events.streams import STREAMS, Service
+from libs.events.streams import STREAMS
 from libs.events.values import FIRST_DAY, LAST_DAY, RFC_3339_PATTERN, UUID_PATTERN
 
 Schema = Mapping[str, Any]
@@ -104,15 +104,7 @@ def _section(entry: Entry, schema: Schema) -> str:
 
 
 def _written_by(entry: Entry) -> str:
-    if entry.from_clients:
-        return "a client, through ingest"
-    # The system's own: whoever may write to every stream that the event may stand in.
-    writers: list[Service] = [
-        writer
-        for writer in STREAMS[entry.streams[0]].writers
-        if all(writer in STREAMS[kind].writers for kind in entry.streams)
-    ]
-    return ", ".join(writers)
+    return "a client, through ingest" if entry.from_clients else ", ".join(entry.writers)
 
 
 def _rows(root: Schema, schema: Schema, prefix: str = "") -> Iterator[tuple[str, ...]]:

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import cast
 
+from libs.duty.counts import counts, rates
 from libs.runtime.projection import Body
 from libs.runtime.projector import AsOf
 from libs.runtime.store import Document, Json
-from services.aggregator.counts import counts, rates
 
 DISTRICT = ("status", "reason", "report_id", "tenure_id", "received_at")
 """Of a district, in this order; what else the document holds comes behind."""

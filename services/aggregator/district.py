@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import cast
 
+from libs.duty.counts import counts, rates
 from libs.duty.transitions import Status
 from libs.events.envelope import parse_instant
 from libs.runtime.projection import Body
 from libs.runtime.projector import AsOf
 from libs.runtime.store import Json
 from services.aggregator import board, strip
-from services.aggregator.counts import counts, rates
 
 PERSON = ("tenure_id", "person_id", "name", "kind", "since")
 ABOUT = ("district", "state", "name_en", "name_hi", "kind", "grid_row", "grid_col", "closed_at")

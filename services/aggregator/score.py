@@ -8,8 +8,8 @@ unknown day breaks a run of misses (decision 0008), but not one of filed days: n
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from libs.duty.counts import FILED
 from libs.duty.transitions import Status
-from services.aggregator.counts import FILED
 
 
 @dataclass(frozen=True, slots=True)

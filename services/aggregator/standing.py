@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import cast
 
+from libs.duty.counts import COUNTED
 from libs.events.envelope import Recorded
 from libs.runtime.clock import Clock
 from libs.runtime.consumer import Batch
 from libs.runtime.errors import Unavailable
 from libs.runtime.telemetry import Metrics
-from services.aggregator.counts import COUNTED
 from services.aggregator.reading import Reading
 
 Board = Mapping[str, object]

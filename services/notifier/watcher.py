@@ -4,15 +4,16 @@ Everything is folded from offset 0 at each start, and the rules say again what t
 of it the log already holds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Never
 
 from libs.duty.outcomes import Outcome
-from libs.duty.state_duty import StateDuty
-from libs.duty.transitions import Transition
+from libs.duty.state_duty import StateDuty, Step
 from libs.events.alerts import AlertRaised, AlertResolved, alert_event_id
+from libs.events.digest import StateDayClosed
 from libs.events.envelope import Event, Recorded
 from libs.events.streams import Kind, stream_name
 from libs.runtime.clock import Clock
@@ -20,6 +21,7 @@ from libs.runtime.consumer import Batch, Checkpoint, Item, breathe, consume, rep
 from libs.runtime.log import EventLog
 from libs.runtime.positions import Positions
 from libs.runtime.telemetry import Logger, Metrics
+from services.notifier.digests import Digests, event_id
 from services.notifier.records import SOURCE, event_time, record_of
 from services.notifier.rules import RULES
 from services.notifier.rules.rule import AlertRule, OpenAlerts, Seen
@@ -27,6 +29,10 @@ from services.notifier.said import Said
 
 TARGETS: Mapping[Kind, Kind] = {"reports": "alerts", "grievances": "grievances"}
 """Where the alerts on a kind of stream are written: those on grievances never leave it."""
+DIGEST_SECONDS = 1.0
+"""Real time between two appends of digests to a stream, at least: a burst of late reports is one restatement."""
+DIGESTS_AT_ONCE = 100
+"""More there are only where a log of before there were digests is read for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +60,14 @@ class Watcher:
         metrics: Metrics,
         logger: Logger,
         rules: Sequence[AlertRule] = RULES,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
+        """now: real time in seconds."""
         self._log = log
         self._clock = clock
         self._metrics = metrics
         self._logger = logger
+        self._now = now
         self._duties = {state: StateDuty(state) for state in states}
         self._watched = {
             stream_name(kind, state): _Watched(
@@ -68,6 +77,9 @@ class Watcher:
             for kind in TARGETS
         }
         self._said = Said(self._watched)
+        self._digests = {stream_name("reports", state): Digests(state) for state in self._duties}
+        self._digests_due = dict.fromkeys(self._digests, float("-inf"))
+        """When the next ones may be appended, by `now`."""
         self._targets = [watched.target for watched in self._watched.values()]
         self.positions = Positions(dict.fromkeys([*self._targets, *self._watched]))
 
@@ -80,6 +92,10 @@ class Watcher:
     def next_due(self, state: str) -> datetime | None:
         """The instant for which the state's reports stream wants a clock.reached, as far as it is folded."""
         return self._duties[state].next_due()
+
+    def unsaid(self, state: str) -> Sequence[StateDayClosed]:
+        """The digests that the state's reports stream does not hold yet, as far as it is folded."""
+        return self._digests[stream_name("reports", state)].unsaid()
 
     # -- the sink --------------------------------------------------------------------------------------------------
 
@@ -99,7 +115,13 @@ class Watcher:
             await self._say(watched, alerts)
 
     async def rest(self) -> None:
-        """Nothing was put off."""
+        """Say what closed days have come to, where all of the stream is folded: what stands further on may say it."""
+        for stream, digests in self._digests.items():
+            unsaid = digests.unsaid()[:DIGESTS_AT_ONCE]
+            if not unsaid or self._now() < self._digests_due[stream]:
+                continue
+            if await self._log.end(stream) <= self.positions[stream]:
+                await self._say_digests(stream, unsaid)
 
     # -- what there is to say --------------------------------------------------------------------------------------
 
@@ -108,18 +130,21 @@ class Watcher:
         if watched.kind != "reports":
             return Seen(watched.state, item.stream, item.offset, event)
         duty = self._duties[watched.state]
-        return Seen(watched.state, item.stream, item.offset, event, self._fold_duty(duty, item), duty)
+        step = self._fold_duty(duty, item)
+        self._digests[item.stream].see(item.offset, event, step.days.values(), duty)
+        return Seen(watched.state, item.stream, item.offset, event, step.transitions, duty)
 
-    def _fold_duty(self, duty: StateDuty, item: Item) -> Sequence[Transition]:
+    def _fold_duty(self, duty: StateDuty, item: Item) -> Step:
         if not isinstance(item, Recorded):
-            return duty.hold(item.key, item.appended_at)
+            # No closed day changes by it.
+            return Step(Outcome.APPLIED, duty.hold(item.key, item.appended_at))
         step = duty.evolve(item)
         if step.outcome is not Outcome.APPLIED:
             # Counted here and nowhere else, though every projection folds the same.
             self._metrics.outcomes.labels(state=duty.state, outcome=step.outcome.value).inc()
         if step.outcome is Outcome.CLOCK_AHEAD:
             self._logger.error("a clock ahead of the log was ignored", stream=item.stream, offset=item.offset)
-        return step.transitions
+        return step
 
     async def _say(self, watched: _Watched, alerts: Sequence[AlertRaised | AlertResolved]) -> None:
         """Append what this record made so, less what is there, in one piece, before the next record is looked at."""
@@ -134,6 +159,11 @@ class Watcher:
             await self._log.append(watched.target, [record_of(event) for event in new])
             for event in new:
                 self._said.learn(event)
+
+    async def _say_digests(self, stream: str, unsaid: Sequence[StateDayClosed]) -> None:
+        now = self._clock.now()
+        await self._log.append(stream, [record_of(Event(event_id(data), SOURCE, now, data)) for data in unsaid])
+        self._digests_due[stream] = self._now() + DIGEST_SECONDS
 
     def _count(self, kind: Kind, alert: AlertRaised | AlertResolved) -> None:
         if isinstance(alert, AlertRaised):

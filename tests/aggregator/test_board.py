@@ -5,12 +5,12 @@ from collections.abc import Mapping
 
 import pytest
 
+from libs.duty.counts import rate
 from libs.duty.transitions import Status
 from libs.runtime.projection import Body
 from libs.runtime.projector import AsOf
 from libs.runtime.store import Document, Json
 from services.aggregator.board import answer, later
-from services.aggregator.counts import rate
 
 
 def entry(status: str) -> Mapping[str, Json]:

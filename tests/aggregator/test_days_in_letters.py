@@ -4,11 +4,11 @@ from datetime import date
 
 import pytest
 
+from libs.duty.counts import counts, rates
 from libs.duty.days import Change, Entry
 from libs.duty.transitions import Reason, Status
 from libs.runtime.store import Json
 from services.aggregator import strip
-from services.aggregator.counts import counts, rates
 from services.aggregator.difference import difference
 from services.aggregator.score import Score
 from tests.duty.events import instant

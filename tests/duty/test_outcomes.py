@@ -8,6 +8,7 @@ import pytest
 from libs.duty.outcomes import EFFECTS, Effect, Outcome
 from libs.duty.state_duty import HANDLES, StateDuty
 from libs.events.catalogue import CATALOGUE
+from libs.events.digest import StateDayClosed
 from libs.events.envelope import Event
 from libs.events.grievances import GrievanceRaised, Severity
 from tests.duty.events import (
@@ -22,6 +23,7 @@ from tests.duty.events import (
     excused,
     filed,
     holiday,
+    instant,
     named,
     no_holiday,
     on_leave,
@@ -31,6 +33,7 @@ from tests.duty.events import (
     reviewed,
 )
 from tests.duty.stories import Late, Story, given, late
+from tests.events import golden
 
 DAY, NEXT_DAY = "2026-11-23", "2026-11-24"
 NOON, NEXT_NOON = "2026-11-23T12:00", "2026-11-24T12:00"
@@ -148,7 +151,19 @@ def test_every_outcome_has_its_effect_and_its_row() -> None:
 
 
 def test_duty_handles_all_that_stands_in_a_reports_stream() -> None:
-    assert {entry.data for entry in CATALOGUE.values() if "reports" in entry.streams} == HANDLES
+    """But for what is said of duty itself."""
+    assert {entry.data for entry in CATALOGUE.values() if "reports" in entry.streams} == HANDLES | {StateDayClosed}
+
+
+def test_what_duty_does_not_handle_changes_nothing() -> None:
+    """Not even by its time: the day after has begun by then, and is opened by the next event that is handled."""
+    duty, digest = StateDuty(STATE), golden.event("state.day_closed.v1")
+    for offset, said in enumerate([policy(), added("guna"), appointed("guna")]):
+        duty.evolve(recorded(said, offset))
+    before = duty.dump()
+    step = duty.evolve(recorded(replace(digest, time=instant("2026-12-24T00:00")), 3))
+    assert (step.outcome, step.transitions, step.days) == (Outcome.APPLIED, (), {})
+    assert duty.dump() == before
 
 
 def numbers(duty: StateDuty) -> Mapping[str, object]:

@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from libs.events.alerts import AlertRaised, Rule
+from libs.events.clock import ClockReached
 from libs.events.envelope import Event
 from libs.runtime.clock import ManualClock
 from services.notifier.timekeeper import Timekeeper
@@ -46,7 +47,7 @@ async def test_what_falls_due_is_said_five_seconds_later(tmp_path: Path) -> None
         assert await clocks_of(state.log) == [instant(REMIND)]
         await state.pass_to("2026-11-24T01:00")
         assert await clocks_of(state.log) == [instant(REMIND), instant(GRACE)]
-        last = (await read(state.log, STREAM))[-1]
+        *_, last = [each for each in await read(state.log, STREAM) if isinstance(each.event.data, ClockReached)]
         assert last.event.time == last.appended_at == instant("2026-11-24T00:00:05")
         assert last.event.source == "urn:rozana:notifier"
 

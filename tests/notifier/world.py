@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import itertools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -144,6 +145,9 @@ class World:
         self.log = log
         self.clock = clock
         self.rules = RULES
+        ticks = itertools.count()
+        self.now: Callable[[], float] = lambda: float(next(ticks))
+        """Real time; a second passes whenever it is asked."""
         self.metrics = Metrics(today=lambda: clock.now().date())
         self.lines = io.StringIO()
         configure_logging(self.lines)
@@ -158,6 +162,7 @@ class World:
             metrics=self.metrics,
             logger=get_logger("notifier"),
             rules=self.rules,
+            now=self.now,
         )
 
     @contextlib.asynccontextmanager
@@ -179,6 +184,8 @@ class World:
             for stream in positions.streams:
                 if positions[stream] < await self.log.end(stream):
                     return False
+            if self.watcher.unsaid(STATE):
+                return False
             due = self.watcher.next_due(STATE)
             return not keep_time or due is None or self.clock.now() < due + APPEND_DEADLINE
 

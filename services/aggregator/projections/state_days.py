@@ -12,6 +12,7 @@ from typing import cast
 
 from pydantic import TypeAdapter
 
+from libs.duty.counts import counts
 from libs.duty.days import Entry, OpenDay
 from libs.duty.policies import Policies
 from libs.duty.roster import District
@@ -23,7 +24,6 @@ from libs.events.policy import PolicyAdopted
 from libs.runtime.consumer import Unreadable
 from libs.runtime.projection import Body, Documents, Projection
 from libs.runtime.store import Json
-from services.aggregator.counts import counts
 
 _POLICIES = TypeAdapter(Policies)
 
