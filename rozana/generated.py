@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from libs.events.asyncapi import asyncapi
 from libs.events.catalogue import TYPES
 from libs.events.compatibility import faults
 from libs.events.export import events_markdown, example_name, json_schemas
@@ -27,6 +28,7 @@ from rozana.compose import SERVICES, assemble, opened
 from rozana.metrics_page import metrics_markdown
 from rozana.settings_page import settings_markdown
 from rozana.states import state_codes
+from rozana.yaml_text import yaml_text
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = "deploy/kustomize/base"
@@ -44,7 +46,20 @@ def generated() -> dict[str, str]:
     pages = {"events": events_markdown(), "metrics": metrics_markdown(), "settings": settings_markdown()}
     strimzi = {"topics": topics_yaml(topics(state_codes(), REPLICAS)), "users": users_yaml(accesses(state_codes()))}
     texts |= {f"docs/{name}.md": page for name, page in pages.items()}
+    texts["docs/asyncapi.yaml"] = yaml_text(asyncapi(_version(ROOT), _examples(ROOT)))
     return texts | {f"{BASE}/{name}.yaml": resources for name, resources in strimzi.items()}
+
+
+def _version(root: Path) -> str:
+    found: str = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    return found
+
+
+def _examples(root: Path) -> Mapping[str, Any]:
+    """The golden example of each type, by its name."""
+    folder = root / "libs" / "events" / "examples"
+    names = [example_name(entry) for entry in TYPES.values()]
+    return {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in names}
 
 
 async def _apis() -> Mapping[str, dict[str, Any]]:
@@ -84,7 +99,7 @@ def broken(root: Path) -> list[str]:
 
 def release(root: Path) -> str:
     """Freeze today's schemas under the version of pyproject.toml. Raises FileExistsError: that is released already."""
-    version: str = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    version = _version(root)
     (root / RELEASED / version).mkdir(parents=True)
     for name in json_schemas():
         shutil.copy(root / "docs" / "schemas" / f"{name}.json", root / RELEASED / version)
