@@ -10,6 +10,7 @@ from typing import Any
 
 from libs.events.codec import decode
 from libs.events.envelope import Event
+from libs.events.streams import stream_name
 from libs.events.values import DistrictData, EventData
 from libs.runtime.auth import issue_demo_token
 from libs.runtime.keys import demo_keys
@@ -98,6 +99,14 @@ async def recorded(data: Path, stream: str) -> list[Event]:
             assert [record.offset for record in records] == list(range(len(events), len(events) + len(records)))
             events += [decode(record.headers, record.value) for record in records]
     return events
+
+
+async def day_is_told(data: Path, day: date = DAY) -> bool:
+    """Whether the digest of the closed day stands in the log, the last that a quiet night brings."""
+    told = (b"rozana.state.day_closed.v1", f'"day":"{day}"'.encode())
+    async with opened(settings_of(data), read_only=True) as adapters:
+        records = await adapters.log.read(stream_name("reports", STATE), 0)
+    return any(dict(record.headers).get("ce_type") == told[0] and told[1] in record.value for record in records)
 
 
 def free_port() -> int:

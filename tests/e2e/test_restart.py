@@ -16,7 +16,7 @@ from rozana.client import Client
 from rozana.demo.cast import STATE
 from rozana.demo.script import at
 from rozana.process import start_up
-from tests.e2e.running import DAY, DISTRICTS, Office, cast, recorded, standing, until
+from tests.e2e.running import DAY, DISTRICTS, Office, cast, day_is_told, recorded, standing, until
 from tests.rozana.command import rozana
 
 EVENING = at(DAY, 18 * 60)
@@ -43,7 +43,7 @@ async def evening(tmp_path: Path) -> Path:
 
 
 async def alerts_of(data: Path, settings: Mapping[str, str], *, until_now: datetime) -> Sequence[Mapping[str, Any]]:
-    """Start, wait for the day to be judged and the clock to come to `until_now`, stop; the alerts by then."""
+    """Start, wait for the day to be judged and told, and the clock to come to `until_now`, stop; the alerts by then."""
     up = await start_up(data, settings=settings)
     async with Client(up.url) as client:
         office = Office(data, client)
@@ -51,7 +51,7 @@ async def alerts_of(data: Path, settings: Mapping[str, str], *, until_now: datet
         async def judged() -> bool:
             # Three are reminded, and have missed it at midnight: then the reminders are over.
             found = await office.alerts(rule="due-soon", status="resolved")
-            return len(found) == 3 and await office.now() >= until_now
+            return len(found) == 3 and await office.now() >= until_now and await day_is_told(data)
 
         await until(judged)
         found = await office.alerts()

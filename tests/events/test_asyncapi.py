@@ -76,7 +76,7 @@ def test_examples_are_what_the_schemas_say(name: str, document: dict[str, Any]) 
 
 @pytest.mark.connected
 def test_asyncapis_own_parser_finds_nothing_wrong(tmp_path: Path) -> None:
-    need("npm")
+    need("npm", "Node.js and npm")
     folder = CACHE / "asyncapi"
     if not (folder / "node_modules").exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -5,14 +5,19 @@ from pathlib import Path
 
 import apsw
 
+from libs.events.streams import stream_name
 from libs.runtime.clock import ManualClock
 from libs.runtime.log import NewRecord
 from libs.runtime.log_sqlite import open_log
 from libs.runtime.store_sqlite import open_store
 from rozana.client import Client
+from rozana.compose import opened
+from rozana.demo.cast import STATE
 from rozana.process import start_up
+from rozana.upkeep import PROJECTIONS
+from rozana.verify.projections import folded_to
 from services.notifier.outbox import OUTBOX
-from tests.e2e.running import DISTRICTS, Office, cast, until
+from tests.e2e.running import DISTRICTS, Office, cast, day_is_told, settings_of, until
 from tests.e2e.test_dead_letters import POISON, poisoned
 from tests.e2e.test_restart import EVENING, JUDGED, clock
 
@@ -42,7 +47,16 @@ async def a_days_work(data: Path) -> None:
             return not waiting
 
         await until(delivered)
+        await until(lambda: kept(data))
     assert await up.stop() == 0
+
+
+async def kept(data: Path) -> bool:
+    """Whether the day's digest is in the log, and all of the log in the snapshots."""
+    reports = stream_name("reports", STATE)
+    async with opened(settings_of(data), read_only=True) as adapters:
+        folded = await folded_to(adapters.store, list(PROJECTIONS.values()), [STATE])
+        return await day_is_told(data) and folded[reports] == await adapters.log.end(reports)
 
 
 def change(file: Path, statement: str, *values: str | int | bytes) -> None:

@@ -14,10 +14,10 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "roza
 FETCH_SECONDS = 300
 
 
-def need(command: str) -> None:
+def need(command: str, package: str = "Java 17 (a JDK) and Maven") -> None:
     """Skip the test that asks where `command` is not installed; with REQUIRE_TOOLS=1 that is a failure."""
     if shutil.which(command) is None:
-        line = f"the connected tests run real servers, which need Java 17 (a JDK) and Maven: {command} is not installed"
+        line = f"the connected tests run real servers, which need {package}: {command} is not installed"
         if os.environ.get("REQUIRE_TOOLS") == "1":
             pytest.fail(line, pytrace=False)
         pytest.skip(line)
