@@ -29,8 +29,10 @@ from services.notifier.said import Said
 
 TARGETS: Mapping[Kind, Kind] = {"reports": "alerts", "grievances": "grievances"}
 """Where the alerts on a kind of stream are written: those on grievances never leave it."""
-DIGEST_SECONDS = 1.0
-"""Real time between two appends of digests to a stream, at least: a burst of late reports is one restatement."""
+QUIET_SECONDS = 1.0
+"""Digests are said when a stream has been quiet so long, in real time: a burst of late reports is one restatement."""
+WAITING_SECONDS = 10.0
+"""Where it is never quiet, a digest waits no longer than this."""
 DIGESTS_AT_ONCE = 100
 """More there are only where a log of before there were digests is read for the first time."""
 
@@ -78,8 +80,9 @@ class Watcher:
         }
         self._said = Said(self._watched)
         self._digests = {stream_name("reports", state): Digests(state) for state in self._duties}
-        self._digests_due = dict.fromkeys(self._digests, float("-inf"))
-        """When the next ones may be appended, by `now`."""
+        self._moved = dict.fromkeys(self._digests, self._now())
+        self._waiting: dict[str, float] = {}
+        """By reports stream, when a record was last folded, and since when digests wait; by `now`."""
         self._targets = [watched.target for watched in self._watched.values()]
         self.positions = Positions(dict.fromkeys([*self._targets, *self._watched]))
 
@@ -113,15 +116,22 @@ class Watcher:
             seen = self._see(watched, item)
             alerts = [alert for rule, memory in watched.rules for alert in rule.watch(memory, seen)]
             await self._say(watched, alerts)
+        if batch.stream in self._moved:
+            self._moved[batch.stream] = self._now()
 
     async def rest(self) -> None:
         """Say what closed days have come to, where all of the stream is folded: what stands further on may say it."""
         for stream, digests in self._digests.items():
             unsaid = digests.unsaid()[:DIGESTS_AT_ONCE]
-            if not unsaid or self._now() < self._digests_due[stream]:
+            if not unsaid:
+                continue
+            now = self._now()
+            waited = now - self._waiting.setdefault(stream, now)
+            if now - self._moved[stream] < QUIET_SECONDS and waited < WAITING_SECONDS:
                 continue
             if await self._log.end(stream) <= self.positions[stream]:
                 await self._say_digests(stream, unsaid)
+                del self._waiting[stream]
 
     # -- what there is to say --------------------------------------------------------------------------------------
 
@@ -163,7 +173,6 @@ class Watcher:
     async def _say_digests(self, stream: str, unsaid: Sequence[StateDayClosed]) -> None:
         now = self._clock.now()
         await self._log.append(stream, [record_of(Event(event_id(data), SOURCE, now, data)) for data in unsaid])
-        self._digests_due[stream] = self._now() + DIGEST_SECONDS
 
     def _count(self, kind: Kind, alert: AlertRaised | AlertResolved) -> None:
         if isinstance(alert, AlertRaised):

@@ -15,11 +15,15 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from libs.duty.state_duty import StateDuty
+from libs.events.codec import decode
+from libs.events.envelope import Recorded
 from libs.events.policy import PolicyAdopted
-from libs.events.streams import STREAMS, keeps_hours
+from libs.events.streams import STREAMS, keeps_hours, stream_name
 from libs.runtime.auth import issue_demo_token
 from libs.runtime.clock import ManualClock
 from libs.runtime.keys import demo_keys
+from libs.runtime.log import EventLog
 from libs.runtime.log_kafka import open_log as open_kafka
 from libs.runtime.log_kafka_admin import create_topics
 from libs.runtime.log_sqlite import open_log
@@ -32,6 +36,7 @@ from rozana.demo.cast import STATE, report
 from rozana.process import READY
 from rozana.roster import posted
 from rozana.upkeep import projections_hash, stream_ends
+from services.notifier.digests import Digests
 from tests.e2e.running import DAY, DISTRICTS, PATIENCE, TENURES, Office, cast, settings_of, until
 from tests.servers.kafka import Kafka
 from tests.servers.mongo import Mongo
@@ -61,6 +66,15 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}+05:30").astimezone(UTC)
 
 
+async def all_is_told(log: EventLog) -> bool:
+    """Whether the digests of all closed days stand in the log: what comes after them is then where it always is."""
+    duty, digests = StateDuty(STATE), Digests(STATE)
+    for record in await log.read(stream_name("reports", STATE), 0):
+        recorded = Recorded(decode(record.headers, record.value), record.stream, record.offset, record.appended_at)
+        digests.see(record.offset, recorded.event, duty.evolve(recorded).days.values(), duty)
+    return not digests.unsaid()
+
+
 async def the_day(folder: Path, adapters: Adapters, clock: ManualClock) -> tuple[Mapping[str, int], str]:
     """One district stays silent, one is late, one files twice. Answers the streams' ends and the projections' hash."""
     configure_logging(io.StringIO())
@@ -77,7 +91,8 @@ async def the_day(folder: Path, adapters: Adapters, clock: ManualClock) -> tuple
         read = all(
             sample.value == ends[sample.labels["stream"]] for sample in shown if keeps_hours(sample.labels["stream"])
         )
-        return read and not await assembled.health.failing() and ends == await stream_ends(adapters, [STATE])
+        told = await all_is_told(adapters.log)
+        return read and told and not await assembled.health.failing() and ends == await stream_ends(adapters, [STATE])
 
     try:
         transport = httpx.ASGITransport(assembled.app)
@@ -111,6 +126,7 @@ async def the_day(folder: Path, adapters: Adapters, clock: ManualClock) -> tuple
                 await post("/v1/events", [posted(data)], batch, issue_demo_token(keys, "pcc", STATE, None))
                 if isinstance(data, PolicyAdopted):
                     await until(lambda: closed("2026-11-22"))  # the clock has come to the days that are past
+                    await until(settled)
             await until(settled)
             for number, district in enumerate(DISTRICTS[2:]):
                 clock.advance_to(at(f"2026-11-23T12:{number:02}:00"))

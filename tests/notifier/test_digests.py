@@ -258,28 +258,45 @@ async def both_quiet(state: World) -> bool:
     return not state.watcher.unsaid(STATE)
 
 
-async def test_a_burst_waits_for_its_second(tmp_path: Path) -> None:
-    """By a real time that stands still nothing is restated; when it moves, once, with the last state."""
+async def test_a_burst_waits_for_a_quiet_second(tmp_path: Path) -> None:
+    """By a real time that stands still nothing is said; when a second has passed, once, and the last state."""
     async with world(tmp_path) as state:
         moments = [0.0]
         state.now = lambda: moments[0]
-        async with state.notifier(keep_time=False):
-            await write(state.log, *ROSTER)
-            state.clock.advance_to(instant("2026-11-24T00:00:05"))
-            await write(state.log, clock_reached(CLOSED))
-            await state.quiet(keep_time=False)
-            before = len(digests_of(await read(state.log, STREAM)))
+        state.clock.advance_to(instant("2026-11-24T00:00:05"))
+        watcher = state.watcher = state.new_watcher()
+        async with running(watcher.run):
+            await write(state.log, *ROSTER, clock_reached(CLOSED))
             for name in ("guna", "datia", "harda"):
                 await write(state.log, filed(name, DAY, "2026-11-24T00:00:05"))
 
             async def folded() -> bool:
-                return state.watcher.positions[STREAM] == await state.log.end(STREAM)
+                return watcher.positions[STREAM] == await state.log.end(STREAM) == len(ROSTER) + 4
 
             await until(folded)
             moments[0] = 0.99
-            assert len(digests_of(await read(state.log, STREAM))) == before
+            assert digests_of(await read(state.log, STREAM)) == []
             moments[0] = 1.0
             await state.quiet(keep_time=False)
-            *_, last = digests_of(await read(state.log, STREAM))
-            assert len(digests_of(await read(state.log, STREAM))) == before + 1
-            assert (last.counts.late, last.restated) == (3, 3)
+            [data] = [each for each in digests_of(await read(state.log, STREAM)) if each.day == DAY]
+            assert (data.counts.late, data.restated) == (3, 3)
+
+
+async def test_where_it_is_never_quiet_it_waits_ten_seconds(tmp_path: Path) -> None:
+    """Half a second between two records, for ever: digests are said all the same."""
+    async with world(tmp_path) as state:
+        moments = [0.0]
+        state.now = lambda: moments[0]
+        state.clock.advance_to(instant("2026-11-24T00:00:05"))
+        watcher = state.watcher = state.new_watcher()
+        async with running(watcher.run):
+            await write(state.log, *ROSTER, clock_reached(CLOSED))
+            for number in range(200):
+                if digests_of(await read(state.log, STREAM)):
+                    break
+                await write(state.log, filed("guna", DAY, "2026-11-24T00:00:05", known_as=f"{number}"))
+                end = await state.log.end(STREAM)
+                await watcher.positions.reached(STREAM, end - 1)
+                moments[0] += 0.5
+            assert 9.5 <= moments[0] <= 90.0
+            assert {each.day for each in digests_of(await read(state.log, STREAM))} >= {DAY}
