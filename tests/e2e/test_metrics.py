@@ -1,6 +1,7 @@
 """What a running system exposes and what docs/metrics.md says are the same, and none of it gives a complainant away."""
 
 import re
+import time
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -128,15 +129,17 @@ async def test_a_grievance_moves_nothing_before_its_day_is_over(tmp_path: Path) 
     async with Client(up.url) as client:
         office = Office(tmp_path, client)
         await office.import_roster(cast())
+        imported = time.time()
         before: Samples = {}
 
         async def settled() -> bool:
             """All is read, and the gauges have been looked after since."""
             before.clear()
             before.update(await samples(client))
-            moved = [count for (name, _), count in before.items() if name == PROGRESS]
-            looked = [count for (name, _), count in before.items() if name == LOOKED]
-            return len(looked) == 3 and min(looked) > max(moved) + 0.5
+            moved, looked, behind = (
+                [count for (name, _), count in before.items() if name == wanted] for wanted in (PROGRESS, LOOKED, LAG)
+            )
+            return len(looked) == 3 and min(looked) > max(imported, *moved) + 0.5 and max(behind) == 0
 
         await until(settled)
         assert (await client.post("/v1/grievances", GRIEVANCE)).status == 202
@@ -153,6 +156,7 @@ async def test_a_grievance_moves_nothing_before_its_day_is_over(tmp_path: Path) 
 
 
 PROGRESS, LOOKED = "rozana_consumer_last_progress_timestamp_seconds", "rozana_looked_timestamp_seconds"
+LAG = "rozana_consumer_lag"
 GRIEVANCE = {
     "id": "1c2f5b9a-7d64-4e0b-9a53-0f4f9f7c2d11",
     "district": "in-mp.guna",
