@@ -107,6 +107,12 @@ class India:
         for number in range(self.days):
             yield from self._day(state, self.first + number * ONE_DAY, source)
 
+    def records(self, state: str) -> Iterator[NewRecord]:
+        """The same as ingest writes it."""
+        for event in self.events(state):
+            written = replace(event, sha256=event.body_hash()) if event.actor else event
+            yield NewRecord(event.subject, *encode(written))
+
     def _day(self, state: str, day: date, source: str) -> Iterator[Event]:
         draw = Random(f"{state} {day}")
         received = {"in time": ("18:00", 0), "in grace": ("21:30", 0), "late": ("06:00", 1)}
@@ -165,15 +171,10 @@ async def write_log(path: Path, india: India) -> int:
     count = 0
     try:
         for state in india.codes:
-            records: list[NewRecord] = []
-            for event in india.events(state):
-                written = replace(event, sha256=event.body_hash()) if event.actor else event  # as ingest does
-                records.append(NewRecord(event.subject, *encode(written)))
-                if len(records) == AT_ONCE:
-                    await log.append(stream_name("reports", state), records)
-                    records = []
-                count += 1
-            await log.append(stream_name("reports", state), records)
+            records = list(india.records(state))
+            for first in range(0, len(records), AT_ONCE):
+                await log.append(stream_name("reports", state), records[first : first + AT_ONCE])
+            count += len(records)
     finally:
         await log.close()
     return count
