@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from libs.events.policy import PolicyAdopted, minutes
+from libs.events.policy import PolicyAdopted
+from libs.events.policy_v1 import minutes
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from libs.events import reports_v1
+from libs.events import policy_v1, reports_v1
 from libs.events.alerts import AlertAcknowledged, AlertEscalated, AlertRaised, AlertResolved, AlertSnoozed
 from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
 from libs.events.clock import ClockReached
@@ -39,6 +39,7 @@ _ENTRIES = (  # of one name the older versions first
     *(
         Entry(data, ("reports",), from_clients=True)
         for data in (
+            policy_v1.PolicyAdopted,
             PolicyAdopted,
             DistrictAdded,
             DistrictClosed,

@@ -1,62 +1,59 @@
-"""A state's dated rules."""
+"""A state's dated rules: today's version.
 
+What version 2 has not changed is that of version 1 (`policy_v1`), which nobody edits.
+"""
+
+from itertools import pairwise
 from typing import Annotated, ClassVar, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from libs.events.values import Day, EventData, LocalTime, broken
+from libs.events.policy_v1 import MINUTES_A_DAY, Policy, minutes
+from libs.events.values import Model, broken
 
-MINUTES_A_DAY = 24 * 60
-MOST_LOCK_DAYS = 31
-"""Below the 45 days that ingest remembers report ids for, so that a retry within the lock is always recognised."""
-
-_ZONE = r"^[A-Z][A-Za-z0-9]*([/_+-][A-Za-z0-9]+)*$"
-"""The shape of IANA names. It keeps out `localtime`, `posixrules`, `right/…`: what they mean depends on the machine."""
+MOST_HELD_HOURS = 72
 
 
-def _known_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise broken("not a time zone of the IANA database") from None
+def _rising(value: tuple[int, ...]) -> tuple[int, ...]:
+    if any(low >= high for low, high in pairwise(value)):
+        raise broken("each escalation comes later than the one before")
     return value
 
 
-def minutes(local_time: str) -> int:
-    """Minutes since local midnight: `21:00` -> 1260."""
-    hours, _, rest = local_time.partition(":")
-    return int(hours) * 60 + int(rest)
+class Credit(Model):
+    """What an outage of our own gives back to a day."""
+
+    max_minutes: Annotated[int, Field(ge=1, le=MINUTES_A_DAY)]
+    """The most minutes by which outages may move the end of a day's grace, all of them together."""
 
 
-class PolicyAdopted(EventData):
+class Hold(Model):
+    """When so many are silent at once, the fault is sooner ours than theirs."""
+
+    share_percent: Annotated[int, Field(ge=1, le=100)]
+    """From this share of the districts that could be judged on, a judgement is held."""
+    hours: Annotated[int, Field(ge=1, le=MOST_HELD_HOURS)]
+    """Hours after the end of the grace, until which a named person may confirm it; then it stands by itself."""
+
+
+class PolicyAdopted(Policy):
     """From `effective_from` on, days are due, judged and locked like this. Never retroactive (guarantee 5)."""
 
     NAME: ClassVar[str] = "policy.adopted"
+    VERSION: ClassVar[int] = 2
 
-    version: Annotated[int, Field(ge=1, le=100_000)]
-    """The policy's number in its state."""
-    effective_from: Day
-    """The first day that it governs."""
-    tz: Annotated[str, StringConstraints(pattern=_ZONE, max_length=64), AfterValidator(_known_zone)]
-    """The time zone, by its name in the IANA database: `Asia/Kolkata`."""
-    due: LocalTime
-    """When the day's report is due, in local time."""
-    grace_minutes: Annotated[int, Field(ge=0, le=MINUTES_A_DAY)]
-    """Minutes after the due time in which a report is still in time; then the day is judged."""
-    lock_after_days: Annotated[int, Field(ge=0, le=MOST_LOCK_DAYS)]
-    """Whole days after the day in which a report is still accepted."""
-    remind_minutes_before: Annotated[int, Field(ge=0, le=MINUTES_A_DAY)]
-    """Minutes before the due time at which a silent president is reminded."""
-    ladder: Annotated[tuple[Annotated[int, Field(ge=1, le=365)], ...], Field(min_length=1, max_length=5)]
-    """The consecutive miss at which each level is reached; level 1 is every miss, so it starts with 1."""
+    credit: Credit | None = Credit(max_minutes=240)
+    """How outages of our own move the end of the grace; null: they do not."""
+    hold: Hold | None = Hold(share_percent=60, hours=24)
+    """When a judgement is held as `unknown` until a person confirms it; null: never."""
+    escalate_minutes: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=7 * MINUTES_A_DAY)], ...], Field(max_length=5), AfterValidator(_rising)
+    ] = (720, 1440)
+    """Minutes from when an alert is raised, after which it goes up a level unless somebody has acknowledged it."""
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.ladder[0] != 1 or any(low >= high for low, high in zip(self.ladder, self.ladder[1:], strict=False)):
-            raise broken("the ladder starts with 1 and rises")
-        if minutes(self.due) == 0:
-            raise broken("a day is due after it has begun")
-        if minutes(self.due) + self.grace_minutes > MINUTES_A_DAY * (1 + self.lock_after_days):
-            raise broken("the grace must end before the day locks")
+    def _credited_in_time(self) -> Self:
+        credit = 0 if self.credit is None else self.credit.max_minutes
+        if minutes(self.due) + self.grace_minutes + credit > MINUTES_A_DAY * (1 + self.lock_after_days):
+            raise broken("the grace and the longest credit must end before the day locks")
         return self

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from libs.events import reports_v1
+from libs.events import policy_v1, reports_v1
 from libs.events.envelope import Event
+from libs.events.policy import PolicyAdopted
 from libs.events.reports import Activities, ReportCorrected, ReportFiled
 from libs.events.values import EventData, unchecked
 
@@ -38,7 +39,13 @@ def report_corrected_v2(data: reports_v1.ReportCorrected) -> ReportCorrected:
     return _report(ReportCorrected, data)
 
 
+def policy_adopted_v2(data: policy_v1.PolicyAdopted) -> PolicyAdopted:
+    """Days that were judged without credit, hold or escalation are judged so again."""
+    return unchecked(PolicyAdopted, {**vars(data), "credit": None, "hold": None, "escalate_minutes": ()})
+
+
 UPCASTERS: Upcasters = {
+    policy_v1.PolicyAdopted: policy_adopted_v2,
     reports_v1.ReportFiled: report_filed_v2,
     reports_v1.ReportCorrected: report_corrected_v2,
 }

@@ -46,6 +46,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "rozana.report.corrected.v1": _PRESIDENT,
     "rozana.report.corrected.v2": _PRESIDENT,
     "rozana.policy.adopted.v1": _OFFICES,
+    "rozana.policy.adopted.v2": _OFFICES,
     "rozana.district.added.v1": _OFFICES,
     "rozana.district.closed.v1": _OFFICES,
     "rozana.president.appointed.v1": _OFFICES,

@@ -146,13 +146,15 @@ async def test_the_first_time_there_is_nothing_to_compare_with(tmp_path: Path) -
 
 
 async def test_a_new_version_wants_a_rebuild_and_gets_it(stopped: World) -> None:
-    newer = replace(STATE_DAYS, version=3)
-    with pytest.raises(StartRefused, match=r"state_days are of version 2, this program's of 3: run `rozana rebuild`"):
+    this, next_one = STATE_DAYS.version, STATE_DAYS.version + 1
+    newer = replace(STATE_DAYS, version=next_one)
+    told = f"state_days are of version {this}, this program's of {next_one}: run `rozana rebuild`"
+    with pytest.raises(StartRefused, match=told):
         await live_collection(stopped.store, newer)
     done = await rebuilt(stopped, newer)
-    assert (done.collection, done.live_hash) == ("state_days.v3.1", None)
+    assert (done.collection, done.live_hash) == (f"state_days.v{next_one}.1", None)
     assert await live_collection(stopped.store, newer) == done.collection
-    with pytest.raises(StartRefused, match="of version 3, this program's of 2: a newer Rozana"):
+    with pytest.raises(StartRefused, match=f"of version {next_one}, this program's of {this}: a newer Rozana"):
         await live_collection(stopped.store, STATE_DAYS)
 
 

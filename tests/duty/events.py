@@ -15,7 +15,7 @@ from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
 from libs.events.clock import ClockReached
 from libs.events.districts import DistrictAdded, DistrictClosed
 from libs.events.envelope import Event, Recorded
-from libs.events.policy import PolicyAdopted
+from libs.events.policy import Credit, Hold, PolicyAdopted
 from libs.events.presidents import LeaveGranted, LeaveReason, PresidentAppointed, PresidentRelieved
 from libs.events.reports import Digital, ReportReviewed
 from libs.events.upcasters import lift
@@ -68,8 +68,12 @@ def policy(
     lock: int = 7,
     remind: int = 120,
     ladder: tuple[int, ...] = (1, 3, 7),
+    credit: int | None = None,
+    hold: tuple[int, int] | None = None,
+    escalate: tuple[int, ...] = (),
     at: str | datetime = EARLY,
 ) -> Event:
+    """credit: most minutes. hold: from so many percent, for so many hours."""
     data = PolicyAdopted(
         state=STATE,
         version=version,
@@ -80,6 +84,9 @@ def policy(
         lock_after_days=lock,
         remind_minutes_before=remind,
         ladder=ladder,
+        credit=None if credit is None else Credit(max_minutes=credit),
+        hold=None if hold is None else Hold(share_percent=hold[0], hours=hold[1]),
+        escalate_minutes=escalate,
     )
     return event(data, at)
 

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from libs.events.alerts import Cause, Rule, alert_event_id, alert_id
 from libs.events.catalogue import CATALOGUE, TYPES
 from libs.events.export import example_name
-from libs.events.policy import PolicyAdopted, minutes
+from libs.events.policy import PolicyAdopted
+from libs.events.policy_v1 import minutes
 from libs.events.values import EventData
 from tests.events import golden
 
@@ -71,15 +72,20 @@ COUNTS = (
     "programmes",
     "grievances_heard",
 )
+POLICIES = ("policy.adopted.v1", "policy.adopted.v2")
 ALERTS = tuple(name for name in CATALOGUE if name.startswith("alert."))
 
 # event types, member, lowest, highest
 INTEGERS: list[tuple[tuple[str, ...], str, int, int]] = [
-    (("policy.adopted",), "version", 1, 100_000),
-    (("policy.adopted",), "remind_minutes_before", 0, 1_440),
-    (("policy.adopted",), "grace_minutes", 0, 1_440),
-    (("policy.adopted",), "lock_after_days", 0, 31),
-    (("policy.adopted",), "ladder.2", 4, 365),
+    (POLICIES, "version", 1, 100_000),
+    (POLICIES, "remind_minutes_before", 0, 1_440),
+    (POLICIES, "grace_minutes", 0, 1_440),
+    (POLICIES, "lock_after_days", 1, 31),
+    (POLICIES, "ladder.2", 4, 365),
+    (("policy.adopted.v2",), "credit.max_minutes", 1, 1_440),
+    (("policy.adopted.v2",), "hold.share_percent", 1, 100),
+    (("policy.adopted.v2",), "hold.hours", 1, 72),
+    (("policy.adopted.v2",), "escalate_minutes.1", 721, 10_080),
     (("district.added",), "grid_row", 0, 99),
     (("district.added",), "grid_col", 0, 99),
     *((REPORTS, f"activities.{count}", 0, 100_000) for count in COUNTS),
@@ -118,7 +124,7 @@ def test_integers(name: str, path: str, low: int, high: int) -> None:
     for inside in (low, high):
         read(name, with_member(name, path, inside))
     wrongs: list[object] = [high + 1, float(low), str(low), True, None, [], 1e300, -(10**30)]
-    if path != "ladder.2":
+    if path not in ("ladder.2", "lock_after_days", "escalate_minutes.1"):  # the lowest hangs on other members
         wrongs.append(low - 1)
     for wrong in wrongs:
         assert {where for where, _ in errors(name, with_member(name, path, wrong))} == {path}
@@ -268,7 +274,7 @@ def test_a_district_lies_in_its_own_state(name: str) -> None:
 # A policy's members limit each other
 
 
-POLICY = golden.data("policy.adopted.v1")
+POLICY = golden.data("policy.adopted.v1") | {"credit": None}
 
 
 @pytest.mark.parametrize(
@@ -379,6 +385,43 @@ def test_the_grace_may_not_end_past_the_lock(due: str, grace: int) -> None:
     spoilt = {**POLICY, "due": due, "grace_minutes": grace, "lock_after_days": 0}
     assert errors("policy.adopted", spoilt) == {("", "rule")}
     read("policy.adopted", {**spoilt, "lock_after_days": 1})
+
+
+def test_the_longest_credit_ends_before_the_lock() -> None:
+    at_once = {**POLICY, "lock_after_days": 0, "grace_minutes": 60}
+    read("policy.adopted", {**at_once, "credit": {"max_minutes": 120}})
+    assert errors("policy.adopted", {**at_once, "credit": {"max_minutes": 121}}) == {("", "rule")}
+
+
+def test_what_a_policy_does_not_say_of_outages_holds_and_escalations() -> None:
+    said = {name: value for name, value in POLICY.items() if name != "credit"}
+    found = read("policy.adopted", said).model_dump(mode="json")
+    assert found["credit"] == {"max_minutes": 240}
+    assert found["hold"] == {"share_percent": 60, "hours": 24}
+    assert found["escalate_minutes"] == [720, 1440]
+    nothing: dict[str, object] = {"credit": None, "hold": None, "escalate_minutes": []}
+    assert read("policy.adopted", {**said, **nothing}).model_dump(mode="json") == {**said, **nothing}
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "where"),
+    [
+        ({"credit": {}}, "credit.max_minutes"),
+        ({"credit": {"max_minutes": 1, "min_minutes": 1}}, "credit.min_minutes"),
+        ({"credit": 240}, "credit"),
+        ({"hold": {"hours": 24}}, "hold.share_percent"),
+        ({"hold": {"share_percent": 60}}, "hold.hours"),
+        ({"hold": []}, "hold"),
+        ({"escalate_minutes": None}, "escalate_minutes"),
+        ({"escalate_minutes": [0]}, "escalate_minutes.0"),
+        ({"escalate_minutes": [10_081]}, "escalate_minutes.0"),
+        ({"escalate_minutes": [1, 2, 3, 4, 5, 6]}, "escalate_minutes"),
+        ({"escalate_minutes": [720, 720]}, "escalate_minutes"),
+        ({"escalate_minutes": [1440, 720]}, "escalate_minutes"),
+    ],
+)
+def test_a_bad_credit_hold_or_escalation(spoilt: dict[str, object], where: str) -> None:
+    assert {found for found, _ in errors("policy.adopted", {**POLICY, **spoilt})} == {where}
 
 
 def test_a_day_is_due_after_it_has_begun() -> None:

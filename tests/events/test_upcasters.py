@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from libs.events import reports, reports_v1
+from libs.events import policy, policy_v1, reports, reports_v1
 from libs.events.codec import decode, encode, hash_as_written
 from libs.events.upcasters import UPCASTERS, lift
 from tests.events import golden, old_log
@@ -41,6 +41,16 @@ def test_lifting_changes_neither_what_is_written_nor_what_is_lifted_already(name
     assert lift(before) == lift(before) == event == lift(event)
     assert event.written.model_dump_json() == dumped
     assert lift(before, {}) == before
+
+
+@pytest.mark.parametrize("name", [name for name in golden.TEXTS if name.startswith("policy.adopted.v1")])
+def test_a_policy_of_version_1_gives_no_credit_holds_nothing_and_escalates_nothing(name: str) -> None:
+    event, said = golden.event(name), golden.data(name)
+    assert isinstance(event.data, policy.PolicyAdopted)
+    assert isinstance(event.written, policy_v1.PolicyAdopted)
+    nothing: dict[str, object] = {"credit": None, "hold": None, "escalate_minutes": []}
+    assert event.data.model_dump(mode="json") == said | nothing
+    assert policy.PolicyAdopted.model_validate_json(json.dumps(said | nothing)) == event.data
 
 
 def test_the_latest_version_is_handed_on_as_it_is() -> None:

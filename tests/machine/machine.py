@@ -287,6 +287,8 @@ class Machine(RuleBasedStateMachine):
             lock_after_days=LOCK_DAYS,
             remind_minutes_before=remind_minutes,
             ladder=LADDER,
+            credit=None,
+            hold=None,
         )
         if self.model.policies and days == 0:
             self._say(data, 422)

@@ -187,7 +187,7 @@ def _tenure(tenure: Tenure, score: Score) -> Mapping[str, Json]:
 
 DISTRICTS: Projection[Districts] = Projection(
     name="districts",
-    version=1,
+    version=2,
     kind="reports",
     handles=HANDLES,
     initial=lambda state: Districts(StateDuty(state)),

@@ -122,7 +122,7 @@ def _district(district: District, entry: Entry) -> Mapping[str, Json]:
 
 STATE_DAYS: Projection[StateDuty] = Projection(
     name="state_days",
-    version=2,
+    version=3,
     kind="reports",
     handles=HANDLES,
     initial=StateDuty,

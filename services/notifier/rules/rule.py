@@ -12,7 +12,7 @@ from libs.duty.state import DutyState
 from libs.duty.transitions import Transition
 from libs.events.alerts import AlertRaised, AlertResolved, Audience, Cause, Rule, alert_id
 from libs.events.envelope import Event
-from libs.events.policy import MOST_LOCK_DAYS
+from libs.events.policy_v1 import MOST_LOCK_DAYS
 from libs.events.streams import Kind
 
 REMEMBERED = timedelta(days=MOST_LOCK_DAYS + 2)
