@@ -6,7 +6,7 @@ moved. An unknown type is skipped and counted; an unknown version of a known typ
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -31,6 +31,8 @@ BREATH = 100
 """Records between two turns of the event loop: a few milliseconds."""
 POLL_SECONDS = 0.25
 """How long a quiet reader waits before it lets its sink tidy up."""
+QUIET_SECONDS = 15.0
+"""The same, when the sink has nothing left to tidy up: a process has a reader for each of its states' streams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,9 @@ class Sink(Protocol):
         """Take the next batch of a stream. Raising stops the consumer."""
         ...
 
-    async def rest(self) -> None:
-        """Called between batches and every POLL_SECONDS when it is quiet: time to write what was put off."""
+    async def rest(self) -> bool:
+        """Called between batches, and when it is quiet: time to write what was put off. Whether some still is: then it
+        is called again in POLL_SECONDS."""
         ...
 
 
@@ -113,13 +116,12 @@ async def consume(
     metrics: Metrics,
     dead_letters: DeadLetters | None = None,
     max_records: int = 1000,
-    together: bool = False,
+    streams: Collection[str] | None = None,
     skim: Skim | None = None,
 ) -> Never:
-    """Feed `sink` with everything in the streams of `positions`, for ever, and move `positions` behind it.
+    """Feed `sink` with everything in `streams`, for ever, and move `positions` behind it.
 
-    `name` labels metrics. `together`: streams that have news at one time are folded side by side, so that what they
-    write shares a commit; for a sink whose streams have nothing in common.
+    `name` labels metrics. Without `streams`, they are all that `positions` have.
 
     With `dead_letters`, unreadable records are kept there before the sink hears of them; a sink without a durable
     position of its own goes without, since it reads the same records again at each start.
@@ -130,7 +132,8 @@ async def consume(
     Raises LogMismatch, ReadStopped, Unavailable, and whatever the sink raises.
     """
     decoder, show = _Decoder(name, await log.identity(), metrics, dead_letters, skim), _shown(metrics, name)
-    for stream in positions.streams:
+    streams = positions.streams if streams is None else streams
+    for stream in streams:
         positions.move(stream, await position_after(log, stream, await sink.checkpoint(stream), decoder.log))
         show(stream, positions[stream])
         if dead_letters is not None and keeps_hours(stream):
@@ -142,15 +145,13 @@ async def consume(
         positions.move(stream, batch.checkpoint.offset + 1)
         show(stream, positions[stream])
 
-    async with log.reader({stream: positions[stream] for stream in positions.streams}) as reader:
+    async with log.reader({stream: positions[stream] for stream in streams}) as reader:
+        put_off = True
         while True:
-            polled = await reader.poll(max_records=max_records, timeout=POLL_SECONDS)
-            if together and len(polled) > 1:
-                await all_done(take(stream, records) for stream, records in polled.items())
-            else:
-                for stream, records in polled.items():
-                    await take(stream, records)
-            await sink.rest()
+            polled = await reader.poll(max_records=max_records, timeout=POLL_SECONDS if put_off else QUIET_SECONDS)
+            for stream, records in polled.items():
+                await take(stream, records)
+            put_off = await sink.rest()
 
 
 def _shown(metrics: Metrics, name: str) -> Callable[[str, int], None]:

@@ -32,9 +32,11 @@ async def look_after_gauges(
     pause = min(FIRST_SECONDS, every)
     while True:
         for name, positions in consumers.items():
-            for stream in filter(keeps_hours, positions.streams):
-                lag = await log.end(stream) - positions[stream]
-                metrics.consumer_lag.labels(consumer=name, stream=stream).set(max(lag, 0))
+            shown = set(filter(keeps_hours, positions.begun))
+            for stream in shown:
+                end = await log.end(stream)
+                if stream in positions:  # it may have gone meanwhile
+                    metrics.consumer_lag.labels(consumer=name, stream=stream).set(max(end - positions[stream], 0))
         if look is not None:
             await look()
         metrics.looked_timestamp_seconds.labels(service=service).set(time.time())

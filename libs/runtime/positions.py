@@ -16,15 +16,34 @@ STALLED_SECONDS = 30.0
 class Positions:
     """The next offset of each stream. Used from one event loop. `now` is real time in seconds."""
 
-    def __init__(self, streams: Iterable[str], *, now: Callable[[], float] = time.monotonic) -> None:
-        self._next = dict.fromkeys(streams, 0)
+    def __init__(self, streams: Iterable[str] = (), *, now: Callable[[], float] = time.monotonic) -> None:
+        self._next: dict[str, int] = {}
         self._now = now
         self._behind: dict[str, tuple[int, float]] = {}
         """Where `lag` has found a stream that is behind its end, and when it first found it there."""
-        self._waiting: dict[str, list[tuple[int, int, asyncio.Future[None]]]] = {stream: [] for stream in self._next}
+        self._waiting: dict[str, list[tuple[int, int, asyncio.Future[None]]]] = {}
         self._order = count()
         self._begun: set[str] = set()
         self._caught_up = False
+        self.add(streams)
+
+    def add(self, streams: Iterable[str]) -> None:
+        """They are read here from now on. Raises ValueError when one of them is already."""
+        for stream in streams:
+            if stream in self._next:
+                raise ValueError(f"{stream} is read here already")
+            self._next[stream] = 0
+            self._waiting[stream] = []
+
+    def remove(self, streams: Iterable[str]) -> None:
+        """They are not read here any more. Whoever waits for one waits no longer."""
+        for stream in streams:
+            del self._next[stream]
+            self._begun.discard(stream)
+            self._behind.pop(stream, None)
+            for _, _, future in self._waiting.pop(stream):
+                if not future.done():
+                    future.set_result(None)
 
     def __getitem__(self, stream: str) -> int:
         return self._next[stream]
@@ -35,6 +54,11 @@ class Positions:
     @property
     def streams(self) -> tuple[str, ...]:
         return tuple(self._next)
+
+    @property
+    def begun(self) -> tuple[str, ...]:
+        """Those whose reader has said where it begins."""
+        return tuple(stream for stream in self._next if stream in self._begun)
 
     def move(self, stream: str, to: int) -> None:
         """The next offset is `to`: all before it is folded. The first move says where the reader has begun."""
@@ -47,7 +71,7 @@ class Positions:
                 future.set_result(None)
 
     async def reached(self, stream: str, offset: int) -> None:
-        """Return when `offset` is folded; at once when it already is."""
+        """Return when `offset` is folded, at once when it already is; or when the stream is removed."""
         if self._next[stream] > offset:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -63,8 +87,8 @@ class Positions:
 
     async def lag(self, log: EventLog) -> str | None:
         """For readiness: None when all has been read to the end once and no stream stalls, else one line why not."""
-        ends = {stream: await log.end(stream) for stream in self._next}
-        behind = [stream for stream in self._next if self._next[stream] < ends[stream]]
+        ends = {stream: await log.end(stream) for stream in self.streams}
+        behind = [stream for stream in self._next if self._next[stream] < ends.get(stream, 0)]
         if not self._caught_up:
             if len(self._begun) < len(self._next):
                 return "has not begun to read"

@@ -173,7 +173,7 @@ class Projector(Generic[Snapshot]):
             folded.event_time = format_instant(last.event.time)
         folded.checkpoint = batch.checkpoint
 
-    async def rest(self) -> None:
+    async def rest(self) -> bool:
         """Keep the snapshots that have moved, each at most once in SNAPSHOT_SECONDS."""
         now = self._now()
         due = {
@@ -186,6 +186,7 @@ class Projector(Generic[Snapshot]):
             share = (self._now() - now) * len(self._streams) / len(due)
             for folded in due.values():
                 folded.due = now + max(SNAPSHOT_SECONDS, share / SNAPSHOT_SHARE)
+        return any(folded.checkpoint != folded.stored for folded in self._streams.values())
 
     async def keep(self) -> None:
         """Keep all snapshots now."""

@@ -189,7 +189,12 @@ class Metrics:
         subject = "Alerts"
         self.alerts_raised = counter("alerts_raised", "Alerts raised since the start", "rule", "level")
         self.alerts_resolved = counter("alerts_resolved", "Alerts resolved since the start", "rule", "how")
-        self.alerts_open = gauge("alerts_open", "Alerts that are not resolved, of all states", "rule", "level")
+        self.alerts_open = gauge(
+            "alerts_open",
+            "Alerts that are not resolved: on duties, of the states owned here; else of all states",
+            "rule",
+            "level",
+        )
         self.deliveries = counter("deliveries", "Attempts to deliver an alert", "channel", "outcome")
         self.outbox_age_seconds = gauge(
             "outbox_age_seconds", "Age of the oldest alert on a duty that waits to be delivered; 0: none"
@@ -204,6 +209,12 @@ class Metrics:
             "consumer_last_progress_timestamp_seconds", "When it last moved, Unix time", "consumer", "stream"
         )
         self.dead_letters = counter("dead_letters", "Records set aside since the start", "stream")
+
+        subject = "Members"
+        self.state_owned = gauge("state_owned", "1: this member of the service works for the state", "service", "state")
+        self.state_stopped = gauge(
+            "state_stopped", "1: the member cannot read the state's streams, /ready says why", "service", "state"
+        )
 
         subject = "The process"
         self.ready = gauge("ready", "1: this part works; 0: /ready says why not", "check")

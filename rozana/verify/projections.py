@@ -69,8 +69,8 @@ class _GoingOn:
         await self._projector.fold(batch)
         self._reached[batch.stream] = batch.checkpoint
 
-    async def rest(self) -> None:
-        """Nothing is put off: snapshots are kept when they are compared."""
+    async def rest(self) -> bool:
+        return False  # snapshots are kept when they are compared
 
 
 class _Comparison:

@@ -90,8 +90,8 @@ class _Folded:
         self._body = documents.get(state_days.document_id(self._duty.state, self._day)) or self._body
         await asyncio.sleep(0)  # the log may answer without letting anybody else have a turn
 
-    async def rest(self) -> None:
-        """Nothing is put off."""
+    async def rest(self) -> bool:
+        return False
 
     def board(self) -> Body | None:
         last = self._duty.last_day()

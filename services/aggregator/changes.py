@@ -5,19 +5,24 @@ feed that all readers of the state share; who is far behind reads the log until 
 """
 
 import asyncio
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Never
 
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse
 from starlette.requests import Request
 from starlette.types import Send
 
 from libs.events.codec import UndecodableEvent, decode
+from libs.events.envelope import Recorded
 from libs.events.streams import stream_name
-from libs.runtime.consumer import Batch
+from libs.runtime.consumer import Batch, Checkpoint
 from libs.runtime.http import Stopping, cut
-from libs.runtime.log import EventLog
+from libs.runtime.log import EventLog, Record
 from libs.runtime.positions import Positions
 from libs.runtime.problems import FieldError, Problem, retry_after
+from libs.runtime.projector import AsOf
 from libs.runtime.telemetry import Metrics
 from services.aggregator.feed import Feed, frame
 
@@ -25,6 +30,8 @@ AT_ONCE = 100
 """So many records are held for a reader who is behind; the rest stays in the log."""
 SLOW_SECONDS = 20.0
 """A reader whose connection takes nothing for so long, while there is something to send, is dropped."""
+ELSEWHERE_SECONDS = 0.5
+"""How often the store is asked how far a followed state is that another process folds."""
 MOST_FOLLOWERS = 5000
 """Of one process, over all states."""
 UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -42,31 +49,77 @@ SCHEMA = {
 
 
 class Changes:
-    """The feeds of all states. `positions` are those of the projection that is asked for on hearing of a change."""
+    """The feeds of all states.
+
+    `folded` are the positions of the projection that is asked for on hearing of a change, in the states that are folded
+    here; of all others, `reached` tells how far the store is.
+    """
 
     def __init__(
         self,
         log: EventLog,
-        positions: Positions,
+        folded: Positions,
         states: Iterable[str],
+        reached: Callable[[Collection[str]], Awaitable[Mapping[str, AsOf]]],
         metrics: Metrics,
         *,
         slow_seconds: float = SLOW_SECONDS,
         most_followers: int = MOST_FOLLOWERS,
     ) -> None:
         self._log = log
-        self._feeds = {stream: Feed(stream, positions) for stream in (stream_name("reports", each) for each in states)}
+        self._folded = folded
+        self._reached = reached
+        self._held = Positions(stream_name("reports", state) for state in states)
+        """What the store holds of each, whoever folds it: it never falls."""
+        self._feeds = {stream: Feed(stream, self._held) for stream in self._held.streams}
         self._metrics = metrics
         self._slow_seconds = slow_seconds
         self._most_followers = most_followers
 
     def told(self, batch: Batch) -> None:
-        """The store holds this batch."""
-        self._feeds[batch.stream].told(batch)
+        """The store holds this batch, which was folded here; `folded` is about to move behind it."""
+        self._begin_at(batch.stream, self._folded[batch.stream])
+        self._hold(batch)
+
+    def _hold(self, batch: Batch) -> None:
+        """What a state's former owner has folded already, and this one folds again, was told by then."""
+        held, end = self._held[batch.stream], batch.checkpoint.offset + 1
+        if end > held:
+            news = [item for item in batch.items if item.offset >= held]
+            self._feeds[batch.stream].told(replace(batch, items=news))
+            self._held.move(batch.stream, end)
+
+    def _begin_at(self, stream: str, position: int) -> None:
+        """The store holds all below it: whoever follows and is behind reads the log."""
+        if position > self._held[stream]:
+            self._held.move(stream, position)
+            self._feeds[stream].ring()
+
+    async def run(self) -> Never:
+        """Follow the states that are folded elsewhere, as long as somebody follows them here; for ever."""
+        while True:
+            followed = [stream for stream, feed in self._feeds.items() if feed.followers]
+            here = set(self._folded.begun)
+            for stream in here.intersection(followed):
+                self._begin_at(stream, self._folded[stream])
+            if elsewhere := [stream for stream in followed if stream not in self._folded]:
+                for stream, at in (await self._reached(elsewhere)).items():
+                    await self._catch_up(stream, at.offset + 1)
+            await asyncio.sleep(ELSEWHERE_SECONDS)
+
+    async def _catch_up(self, stream: str, end: int) -> None:
+        if end - self._held[stream] > AT_ONCE:
+            self._begin_at(stream, end)
+        elif end > (start := self._held[stream]):
+            records = await self._log.read(stream, start, max_records=end - start)
+            if records and stream not in self._folded:  # it may have come here meanwhile
+                self._hold(Batch(stream, _readable(records), Checkpoint(records[-1].offset, "", "")))
 
     async def follow(self, request: Request, state: str, seen: int | None) -> "EventStream":
         """All that comes behind the offset `seen`, or behind now. Raises Problem 422 and 503."""
         feed = self._feeds[stream_name("reports", state)]
+        if feed.stream in self._folded.begun:
+            self._begin_at(feed.stream, self._folded[feed.stream])
         end = await self._log.end(feed.stream)
         if seen is not None and seen >= end:
             raise Problem(422, "there is no such event", [FieldError("", "lies behind the end of the stream")])
@@ -74,6 +127,16 @@ class Changes:
             raise Problem(503, "too many follow the changes already; ask again later", headers=retry_after(60))
         offset = end if seen is None else seen + 1
         return EventStream(self._log, feed, offset, request, state, self._metrics, self._slow_seconds)
+
+
+def _readable(records: Sequence[Record]) -> list[Recorded]:
+    """What cannot be read gives no event, as in every fold."""
+    found = []
+    for record in records:
+        with contextlib.suppress(UndecodableEvent):
+            event = decode(record.headers, record.value)
+            found.append(Recorded(event, record.stream, record.offset, record.appended_at))
+    return found
 
 
 class EventStream(EventSourceResponse):
@@ -123,12 +186,8 @@ class EventStream(EventSourceResponse):
         if (shared := feed.after(self._offset)) is not None:
             chunk, self._offset = shared
             return chunk
-        frames: list[bytes] = []
         count = min(AT_ONCE, feed.held - self._offset)
-        for record in await self._log.read(feed.stream, self._offset, max_records=count):
-            self._offset = record.offset + 1
-            try:
-                frames.append(frame(decode(record.headers, record.value), record.offset))
-            except UndecodableEvent:
-                continue  # it gives no event, as in every fold
-        return b"".join(frames)
+        records = await self._log.read(feed.stream, self._offset, max_records=count)
+        if records:
+            self._offset = records[-1].offset + 1
+        return b"".join(frame(each.event, each.offset) for each in _readable(records))

@@ -5,13 +5,15 @@ from functools import partial
 
 from libs.events.streams import stream_name
 from libs.runtime.clock import Clock
-from libs.runtime.component import Component
+from libs.runtime.component import Background, Component
 from libs.runtime.consumer import Batch
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.gauges import look_after_gauges
 from libs.runtime.health import Health
 from libs.runtime.log import EventLog
+from libs.runtime.membership import Alone, Membership
 from libs.runtime.positions import Positions
+from libs.runtime.shares import Shares
 from libs.runtime.store import DocumentStore
 from libs.runtime.telemetry import Logger, Metrics
 from services.aggregator.api import routes
@@ -32,44 +34,45 @@ def build(
     health: Health,
     metrics: Metrics,
     logger: Logger,
+    membership: Membership | None = None,
     slow_seconds: float = SLOW_SECONDS,
 ) -> Component:
     """Registers one readiness check a projection. The loops raise LogMismatch and StartRefused when they begin.
 
+    membership: which states are folded here, all of them unless said otherwise; any state is answered for.
     slow_seconds: how long a reader of changes may take nothing before it is dropped.
     """
     dead_letters = DeadLetters(log, clock, metrics, logger)
-    positions = {
-        projection.name: Positions(stream_name(projection.kind, state) for state in states)
-        for projection in PROJECTIONS
-    }
+    positions = {projection.name: Positions() for projection in PROJECTIONS}
     for name, reached in positions.items():
         health.register(name, partial(reached.lag, log))
-    changes = Changes(log, positions[STATE_DAYS.name], states, metrics, slow_seconds=slow_seconds)
     reading = Reading(store, clock)
-    standing = Standing(reading, clock, states, metrics)
+    changes = Changes(log, positions[STATE_DAYS.name], states, reading.reached, metrics, slow_seconds=slow_seconds)
+    standing = Standing(reading, clock, metrics)
 
     def told(batch: Batch) -> None:
         changes.told(batch)
         standing.told(batch)
 
-    return Component(
-        "aggregator",
-        routes(reading, Replays(log), changes, states),
-        [
-            *(
-                partial(
-                    project,
-                    projection,
-                    log,
-                    store,
-                    positions[projection.name],
-                    told=told if projection is STATE_DAYS else None,
-                    dead_letters=dead_letters,
-                    metrics=metrics,
-                )
-                for projection in PROJECTIONS
-            ),
-            partial(look_after_gauges, "aggregator", log, positions, metrics, standing.look),
-        ],
-    )
+    def fold(state: str) -> list[Background]:
+        for projection in PROJECTIONS:
+            positions[projection.name].add([stream_name(projection.kind, state)])
+        return [
+            partial(
+                project,
+                projection,
+                log,
+                store,
+                positions[projection.name],
+                state,
+                told=told if projection is STATE_DAYS else None,
+                dead_letters=dead_letters,
+                metrics=metrics,
+            )
+            for projection in PROJECTIONS
+        ]
+
+    shares = Shares("aggregator", membership or Alone(states), fold, positions.values(), metrics=metrics, logger=logger)
+    health.register("aggregator states", shares.trouble)
+    look = partial(look_after_gauges, "aggregator", log, positions, metrics, lambda: standing.look(shares.states))
+    return Component("aggregator", routes(reading, Replays(log), changes, states), [shares.run, look, changes.run])

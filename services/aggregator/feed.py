@@ -30,7 +30,7 @@ def frame(event: Event, offset: int) -> bytes:
 
 
 class Feed:
-    """Of one stream. Used from one event loop; `told` comes from the projector, all else from those who follow."""
+    """Of one stream. Used from one event loop; `told` says what the store holds, all else those who follow."""
 
     def __init__(self, stream: str, positions: Positions, *, quiet_seconds: float = QUIET_SECONDS) -> None:
         self.stream = stream

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Never
 
+from libs.events.streams import stream_name
 from libs.runtime.consumer import Batch, consume
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.log import EventLog
@@ -18,8 +19,8 @@ from services.aggregator.projections.state_days import STATE_DAYS
 PROJECTIONS: tuple[Projection[Any], ...] = (STATE_DAYS, REPORTS, DISTRICTS)
 
 
-AT_ONCE = 5000
-"""So many records a batch: of 36 states a hundred or two each, so that catching up writes each board seldom."""
+AT_ONCE = 1000
+"""So many records of a state a batch, so that catching up writes each board seldom."""
 
 
 async def project(
@@ -27,12 +28,13 @@ async def project(
     log: EventLog,
     store: DocumentStore,
     positions: Positions,
+    state: str,
     *,
     told: Callable[[Batch], None] | None = None,
     dead_letters: DeadLetters,
     metrics: Metrics,
 ) -> Never:
-    """Fold a projection into its live collection, for ever; `positions` says how far, `told` hears of each batch.
+    """Fold a state into a projection's live collection, for ever; `positions` says how far, `told` hears of each batch.
 
     Raises as `consume` does.
 
@@ -47,7 +49,7 @@ async def project(
         dead_letters=dead_letters,
         metrics=metrics,
         max_records=AT_ONCE,
-        together=True,
+        streams=[stream_name(projection.kind, state)],
     )
 
 

@@ -4,7 +4,7 @@ First how far a collection is, then its documents: so they hold all that the ans
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import cast
@@ -41,6 +41,10 @@ class Reading:
     clock: Clock
     loaded: dict[str, Loaded] = field(default_factory=dict)
     """By state, the one that was last asked for."""
+
+    async def reached(self, streams: Collection[str]) -> Mapping[str, AsOf]:
+        """By stream of reports, how far the days in the store are at least."""
+        return await as_of(self.store, await live_collection(self.store, STATE_DAYS), streams)
 
     async def states(self, states: Sequence[str]) -> list[dict[str, object]]:
         """Of those that have a policy: today there, the last clock.reached, and how far their days are folded."""

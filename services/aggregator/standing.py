@@ -1,6 +1,6 @@
 """How the days stand, for the metrics: of each state that has a policy, today and yesterday by its own calendar."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import cast
 
@@ -19,19 +19,20 @@ DAYS = {"today": timedelta(0), "yesterday": timedelta(days=1)}
 class Standing:
     """Looks only at the states in which something has happened since, or a day has ended."""
 
-    def __init__(self, reading: Reading, clock: Clock, states: Sequence[str], metrics: Metrics) -> None:
+    def __init__(self, reading: Reading, clock: Clock, metrics: Metrics) -> None:
         self._reading = reading
         self._clock = clock
-        self._states = states
         self._metrics = metrics
         self._seen: dict[str, tuple[object, object]] = {}
         self._unjudged: dict[str, list[datetime]] = {}
         """By state, when those of the two days are to be judged that are not."""
         self._started = clock.now()
 
-    async def look(self) -> None:
-        """Set the gauges of the days."""
-        for state in await self._reading.states(self._states):
+    async def look(self, states: Collection[str]) -> None:
+        """Set the gauges of the days of these states, which are folded here; take away those of all others."""
+        for gone in self._seen.keys() - states:
+            self._forget(gone)
+        for state in await self._reading.states(sorted(states)):
             code, today = str(state["state"]), date.fromisoformat(str(state["today"]))
             seen = (today, state["as_of"])
             if self._seen.get(code) != seen and await self._show(code, today, str(state["first_day"])):
@@ -40,6 +41,15 @@ class Standing:
         for code, due in self._unjudged.items():
             overdue = max(((now - at).total_seconds() for at in due), default=0)
             self._metrics.judgement_overdue_seconds.labels(state=code).set(max(overdue, 0))
+
+    def _forget(self, state: str) -> None:
+        """Whoever folds it now shows it."""
+        del self._seen[state]
+        self._unjudged.pop(state, None)
+        gauges = self._metrics
+        for gauge in (gauges.district_days, gauges.completeness_numerator, gauges.completeness_denominator):
+            gauge.remove_by_labels({"state": state})
+        gauges.judgement_overdue_seconds.remove_by_labels({"state": state})
 
     async def _show(self, state: str, today: date, first_day: str) -> bool:
         """False while the store cannot say yet."""

@@ -77,8 +77,8 @@ class Index:
         if skimming is not None:
             skimming.folded()
 
-    async def rest(self) -> None:
-        pass
+    async def rest(self) -> bool:
+        return False
 
     def _note(self, found: Known) -> None:
         """Of copies in the log, which replicas can make in a race, the first is the one that was acknowledged."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Never
+from typing import Any, Never
 
 from fastapi import APIRouter
 
@@ -15,9 +15,11 @@ from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.gauges import look_after_gauges
 from libs.runtime.health import Health
 from libs.runtime.log import EventLog
+from libs.runtime.membership import Alone, Membership
 from libs.runtime.positions import Positions
 from libs.runtime.projection import Body
 from libs.runtime.projector import Projector, open_collection
+from libs.runtime.shares import Shares
 from libs.runtime.store import DocumentStore
 from libs.runtime.telemetry import Logger, Metrics
 from services.notifier.alerts import PROJECTIONS
@@ -45,47 +47,63 @@ def build(
     metrics: Metrics,
     logger: Logger,
     channels: Sequence[Channel] | None = None,
+    membership: Membership | None = None,
     keep_time: bool = True,
     real_now: Callable[[], datetime] = real_now,
 ) -> Component:
     """`channels` is the log alone, unless there are others.
 
+    `membership`: which states are watched here, all of them unless said otherwise; any state's alerts are answered for.
     `keep_time=False` leaves the clock of the streams to somebody else; `real_now` is what leases go by."""
     channels = [LogChannel(logger)] if channels is None else channels
     routes_of = {channel.name: channel.route for channel in channels}
     dead_letters = DeadLetters(log, clock, metrics, logger)
-    folded, filled = ({kind: _positions(kind, states) for kind in PROJECTIONS} for _ in range(2))
-    watcher = Watcher(log, clock, states, metrics=metrics, logger=logger)
+    folded, filled = ({kind: Positions() for kind in PROJECTIONS} for _ in range(2))
+    watched = Positions()
     alerts = AlertReader(log, store, folded)
     deliveries = Deliveries(store, clock, list(routes_of))
     courier = Courier(store, clock, alerts, channels, metrics=metrics, logger=logger, now=real_now)
 
-    async def project(kind: Kind) -> Never:
+    async def project(kind: Kind, stream: str) -> Never:
         projection = PROJECTIONS[kind]
         sink = Projector(projection, store, await open_collection(store, projection))
-        await consume(projection.name, log, folded[kind], sink, metrics=metrics, dead_letters=dead_letters)
+        await follow(projection.name, stream, folded[kind], sink)
 
-    async def fill(kind: Kind) -> Never:
-        sink = _Filling(kind, store, routes_of, courier)
-        await consume(f"{OUTBOX}_{kind}", log, filled[kind], sink, metrics=metrics, dead_letters=dead_letters)
+    async def fill(kind: Kind, stream: str) -> Never:
+        await follow(f"{OUTBOX}_{kind}", stream, filled[kind], _Filling(kind, store, routes_of, courier))
 
-    background: list[Background] = [watcher.run]
-    for kind in PROJECTIONS:
-        background += [partial(project, kind), partial(fill, kind)]
-        health.register(f"notifier {PROJECTIONS[kind].name}", partial(folded[kind].lag, log))
-        health.register(f"notifier {OUTBOX} of {kind}", partial(filled[kind].lag, log))
-    health.register("notifier watcher", partial(watcher.positions.lag, log))
-    background += [partial(courier.work, name) for name in (*routes_of, None)]
+    async def follow(name: str, stream: str, positions: Positions, sink: Projector[Any]) -> Never:
+        await consume(name, log, positions, sink, metrics=metrics, dead_letters=dead_letters, streams=[stream])
+
+    def work(state: str) -> list[Background]:
+        watcher = Watcher(log, clock, [state], metrics=metrics, logger=logger, positions=watched)
+        loops: list[Background] = [watcher.run]
+        for kind in PROJECTIONS:
+            stream = stream_name(kind, state)
+            folded[kind].add([stream])
+            filled[kind].add([stream])
+            loops += [partial(project, kind, stream), partial(fill, kind, stream)]
+        if keep_time:
+            loops.append(partial(Timekeeper(log, clock, watcher).keep, state))
+        return loops
+
     consumers = {
-        "watcher": watcher.positions,
+        "watcher": watched,
         **{PROJECTIONS[kind].name: folded[kind] for kind in PROJECTIONS},
         **{f"{OUTBOX}_{kind}": filled[kind] for kind in PROJECTIONS},
     }
+    shares = Shares("notifier", membership or Alone(states), work, consumers.values(), metrics=metrics, logger=logger)
+    health.register("notifier states", shares.trouble)
+    for kind in PROJECTIONS:
+        health.register(f"notifier {PROJECTIONS[kind].name}", partial(folded[kind].lag, log))
+        health.register(f"notifier {OUTBOX} of {kind}", partial(filled[kind].lag, log))
+    health.register("notifier watcher", partial(watched.lag, log))
     standing = Standing(store, clock, folded, routes_of, metrics)
-    background.append(partial(look_after_gauges, "notifier", log, consumers, metrics, standing.look))
-    if keep_time:
-        timekeeper = Timekeeper(log, clock, watcher)
-        background += [partial(timekeeper.keep, state) for state in states]
+    background: list[Background] = [
+        shares.run,
+        *(partial(courier.work, name) for name in (*routes_of, None)),
+        partial(look_after_gauges, "notifier", log, consumers, metrics, standing.look),
+    ]
     answering = routes(log, alerts, deliveries, clock, states), delivery_routes(deliveries, states, wake=courier.wake)
     router = APIRouter(routes=[route for each in answering for route in each.routes])
     return Component("notifier", router, background)
@@ -101,7 +119,3 @@ class _Filling(Projector[Body]):
     async def fold(self, batch: Batch) -> None:
         await super().fold(batch)
         self._courier.wake()
-
-
-def _positions(kind: Kind, states: Sequence[str]) -> Positions:
-    return Positions(stream_name(kind, state) for state in states)

@@ -1,16 +1,19 @@
 """The alerts as they stand, for those who answer and those who deliver."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
 from libs.events.streams import Kind, stream_name
 from libs.runtime.log import EventLog
 from libs.runtime.positions import Positions
-from libs.runtime.projector import live_collection
+from libs.runtime.projector import as_of, live_collection
 from libs.runtime.store import Document, DocumentStore
 from services.notifier.alerts import PROJECTIONS
 
 Place = tuple[str, str]
 """raised_at and alert_id: where a page ends."""
+ELSEWHERE_SECONDS = 0.2
+"""How often the store is asked how far a state is that another process folds."""
 
 
 class AlertReader:
@@ -37,8 +40,18 @@ class AlertReader:
         return sorted(found, key=place, reverse=True)[:limit]
 
     async def folded(self, kind: Kind, state: str, offset: int) -> None:
-        """Return when the event at `offset` can be seen here."""
-        await self._positions[kind].reached(stream_name(kind, state), offset)
+        """Return when the event at `offset` can be seen here, whoever folds the state."""
+        positions, stream = self._positions[kind], stream_name(kind, state)
+        while offset >= 0:
+            if stream in positions:
+                await positions.reached(stream, offset)
+                if stream in positions:
+                    return
+            collection = await live_collection(self._store, PROJECTIONS[kind])
+            at = (await as_of(self._store, collection, [stream])).get(stream)
+            if at is not None and at.offset >= offset:
+                return
+            await asyncio.sleep(ELSEWHERE_SECONDS)
 
     async def caught_up(self, kind: Kind, state: str) -> None:
         """Return when all that is in the stream now can be seen here."""

@@ -52,5 +52,5 @@ class Said:
                 self.learn(item.event)
         self._read[batch.stream] = batch.checkpoint
 
-    async def rest(self) -> None:
-        """Nothing was put off."""
+    async def rest(self) -> bool:
+        return False

@@ -52,6 +52,8 @@ class Standing:
     async def look(self) -> None:
         """Set the gauges of the alerts and of the outbox."""
         positions = self._folded["alerts"]
+        for gone in [stream for stream in self._counted if stream not in positions]:
+            del self._counted[gone]  # whoever folds it now counts them
         for stream in positions.streams:
             at = positions[stream]
             if self._counted.get(stream, (-1, None))[0] != at:

@@ -62,9 +62,10 @@ class Watcher:
         metrics: Metrics,
         logger: Logger,
         rules: Sequence[AlertRule] = RULES,
+        positions: Positions | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """now: real time in seconds."""
+        """`positions` get the streams of these states, besides those that they have. now: real time in seconds."""
         self._log = log
         self._clock = clock
         self._metrics = metrics
@@ -84,13 +85,15 @@ class Watcher:
         self._waiting: dict[str, float] = {}
         """By reports stream, when a record was last folded, and since when digests wait; by `now`."""
         self._targets = [watched.target for watched in self._watched.values()]
-        self.positions = Positions(dict.fromkeys([*self._targets, *self._watched]))
+        self._streams = tuple(dict.fromkeys([*self._targets, *self._watched]))
+        self.positions = Positions() if positions is None else positions
+        self.positions.add(self._streams)
 
     async def run(self) -> Never:
         """Read all that was said before to the end, then watch for ever. Raises as `consume` does."""
         ends = {stream: await self._log.end(stream) for stream in self._targets}
         await replay("watcher_recall", self._log, ends, self._said, metrics=self._metrics)
-        await consume("watcher", self._log, self.positions, self, metrics=self._metrics)
+        await consume("watcher", self._log, self.positions, self, metrics=self._metrics, streams=self._streams)
 
     def next_due(self, state: str) -> datetime | None:
         """The instant for which the state's reports stream wants a clock.reached, as far as it is folded."""
@@ -119,7 +122,7 @@ class Watcher:
         if batch.stream in self._moved:
             self._moved[batch.stream] = self._now()
 
-    async def rest(self) -> None:
+    async def rest(self) -> bool:
         """Say what closed days have come to, where all of the stream is folded: what stands further on may say it."""
         for stream, digests in self._digests.items():
             unsaid = digests.unsaid()[:DIGESTS_AT_ONCE]
@@ -132,6 +135,7 @@ class Watcher:
             if await self._log.end(stream) <= self.positions[stream]:
                 await self._say_digests(stream, unsaid)
                 del self._waiting[stream]
+        return any(digests.unsaid() for digests in self._digests.values())
 
     # -- what there is to say --------------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ from libs.events.upcasters import lift
 from libs.runtime.projector import collection_name
 from libs.runtime.store import Document
 from services.aggregator.projections.state_days import STATE_DAYS
-from services.aggregator.projector import PROJECTIONS
 from tests.aggregator.world import RAJASTHAN, World, until, world
 from tests.duty.events import (
     added,
@@ -209,8 +208,7 @@ async def test_a_report_that_the_fold_refused_is_shown_as_ignored(live: World) -
 
 async def test_a_report_is_given_no_role_before_its_day_has_come_as_far(tmp_path: Path) -> None:
     async with world(tmp_path) as made:
-        loop = made.component.background[[each.name for each in PROJECTIONS].index("reports")]
-        task = asyncio.ensure_future(loop())
+        task = asyncio.ensure_future(made.project("reports"))
         await made.write(*guna(FIRST))
         await until(lambda: made.position("reports") == 5)
         told = (await made.get(f"/v1/reports/{FIRST.id}")).json()
@@ -225,8 +223,7 @@ async def test_a_report_is_as_of_what_its_day_knows_of_its_versions(tmp_path: Pa
         async with made.running():
             await made.told(*guna(FIRST))
         await made.write(BETTER)
-        loop = made.component.background[[each.name for each in PROJECTIONS].index("reports")]
-        task = asyncio.ensure_future(loop())
+        task = asyncio.ensure_future(made.project("reports"))
         await until(lambda: made.position("reports") == 6)
         told = (await made.get(f"/v1/reports/{FIRST.id}")).json()
         assert ([each["id"] for each in told["versions"]], told["as_of"]["offset"]) == ([FIRST.id], 4)

@@ -16,6 +16,7 @@ from libs.runtime.problems import Problem
 from libs.runtime.telemetry import Metrics
 from services.aggregator.changes import AT_ONCE, Changes
 from services.aggregator.feed import QUIET_SECONDS, Feed
+from services.aggregator.reading import Reading
 from tests.aggregator.following import following
 from tests.aggregator.world import UNREADABLE, World, until, world
 from tests.duty.events import STREAM, added, appointed, filed, policy
@@ -157,7 +158,9 @@ async def test_the_reader_who_leaves_in_the_middle_is_no_failure(live: World) ->
 
 
 async def test_how_many_may_follow_is_bounded(live: World) -> None:
-    full = Changes(live.log, Positions([STREAM]), ["in-mp"], Metrics(), most_followers=0)
+    full = Changes(
+        live.log, Positions(), ["in-mp"], Reading(live.store, live.clock).reached, Metrics(), most_followers=0
+    )
     with pytest.raises(Problem) as refused:
         await full.follow(Request({"type": "http"}), "in-mp", None)
     assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "60"})

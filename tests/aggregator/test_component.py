@@ -41,8 +41,7 @@ async def stops(loop: Coroutine[object, object, None]) -> Exception:
 async def test_it_is_ready_when_every_projection_has_read_to_the_end(tmp_path: Path) -> None:
     async with world(tmp_path) as made:
         await made.write(*BEGINNING)
-        names = [projection.name for projection in PROJECTIONS]
-        assert await made.health.failing() == dict.fromkeys(names, "has not begun to read")
+        assert await made.health.failing() == {"aggregator states": "has not been given its states"}
         async with made.running():
             await made.folded()
             assert await made.health.failing() == {}
@@ -80,7 +79,7 @@ async def test_a_store_of_another_version_is_refused_at_the_start(tmp_path: Path
         ):
             other: Body = {"projection_version": version, "collection": f"reports.v{version}.0"}
             await made.store.put(POINTERS, [Document("reports", version, other)])
-            error = await stops(made.component.background[1]())
+            error = await stops(made.project("reports"))
             assert isinstance(error, StartRefused)
             assert told in str(error)
 
@@ -124,8 +123,8 @@ async def test_it_stops_at_what_it_must_not_pass_and_stops_there_again(
         async with world(tmp_path) as made:
             if not await made.log.end(STREAM):
                 await made.write(*BEGINNING, *records)
-            for loop in made.component.background[: len(PROJECTIONS)]:
-                error = await stops(loop())
+            for projection in PROJECTIONS:
+                error = await stops(made.project(projection.name))
                 assert isinstance(error, ReadStopped)
                 assert reason in str(error)
             assert await made.health.failing() != {}

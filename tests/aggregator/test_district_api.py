@@ -13,7 +13,6 @@ from libs.runtime.projector import collection_name, snapshots_of
 from services.aggregator import answers
 from services.aggregator.projections.reports import REPORTS
 from services.aggregator.projections.state_days import STATE_DAYS
-from services.aggregator.projector import PROJECTIONS
 from tests.aggregator.world import UNREADABLE, World, until, world
 from tests.duty.events import (
     NOTHING_DONE,
@@ -382,8 +381,7 @@ async def test_a_report_is_given_no_role_while_the_reports_are_behind_the_board(
         async with made.running():
             await made.told(*guna(FIRST, BETTER))
         await made.write(corrected("guna", ON, "2026-11-24T12:00", of=BETTER.id))
-        loop = made.component.background[[each.name for each in PROJECTIONS].index("state_days")]
-        task = asyncio.ensure_future(loop())
+        task = asyncio.ensure_future(made.project("state_days"))
         await until(lambda: made.position("state_days") == 7)
         told = await report(made, BETTER)
         assert (told["role"], told["versions"], told["verdict"]) == (None, [], None)

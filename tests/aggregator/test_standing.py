@@ -19,13 +19,13 @@ class Seen:
 
     def __init__(self, made: World) -> None:
         self.metrics = Metrics()
-        self.standing = Standing(Reading(made.store, made.clock), made.clock, STATES, self.metrics)
+        self.standing = Standing(Reading(made.store, made.clock), made.clock, self.metrics)
 
     async def look(self, made: World) -> None:
         """Once the snapshots say how far the boards are."""
         if await made.log.end(STREAM):
             await made.kept()
-        await self.standing.look()
+        await self.standing.look(STATES)
 
     def statuses(self, day: str) -> dict[str, float]:
         """Those of which there are any."""

@@ -6,6 +6,7 @@ import io
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Never
 
 import httpx
 from fastapi import FastAPI
@@ -16,12 +17,14 @@ from libs.events.streams import stream_name
 from libs.runtime.auth import Verifier, issue_demo_token
 from libs.runtime.clock import ManualClock
 from libs.runtime.component import Component
+from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.health import Health
 from libs.runtime.http import create_app
 from libs.runtime.keys import DemoKeys, demo_keys
 from libs.runtime.limits import Rate
 from libs.runtime.log import EventLog, NewRecord
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.positions import Positions
 from libs.runtime.projector import collection_name, snapshots_of
 from libs.runtime.store import DocumentStore
 from libs.runtime.store_sqlite import open_store
@@ -29,7 +32,7 @@ from libs.runtime.telemetry import Metrics, configure_logging, get_logger
 from services.aggregator.changes import SLOW_SECONDS
 from services.aggregator.component import build
 from services.aggregator.projections.state_days import STATE_DAYS
-from services.aggregator.projector import PROJECTIONS
+from services.aggregator.projector import PROJECTIONS, project
 from tests.duty.events import STREAM, instant, named
 
 PATIENCE = 30.0
@@ -108,6 +111,19 @@ class World:
                 if found is not None and found.version == end - 1:
                     return
                 await asyncio.sleep(0.01)
+
+    async def project(self, name: str) -> Never:
+        """Fold a state into one of the projections, and into no other."""
+        logger = get_logger("aggregator")
+        await project(
+            next(each for each in PROJECTIONS if each.name == name),
+            self.log,
+            self.store,
+            Positions([STREAM]),
+            "in-mp",
+            dead_letters=DeadLetters(self.log, self.clock, self.metrics, logger),
+            metrics=self.metrics,
+        )
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["World"]:

@@ -32,11 +32,11 @@ from rozana.compose import Adapters, Assembled, assemble
 from rozana.states import state_codes
 from rozana.upkeep import PROJECTIONS
 from services.aggregator.rebuild import rebuild
-from services.notifier.timekeeper import Timekeeper
 from tests.notifier.world import AnotherLog, Dies
 
 STATE = "in-mp"
 REPORTS, ALERTS, GRIEVANCES = (stream_name(kind, STATE) for kind in ("reports", "alerts", "grievances"))
+CLOCK = ClockReached.type_name().encode()
 PATIENCE = 20.0
 """Seconds of real time after which the system is not doing what it should."""
 
@@ -69,6 +69,8 @@ class FrailLog(AnotherLog):
     def __init__(self, log: EventLog, fuse: Fuse) -> None:
         super().__init__(log)
         self._fuse = fuse
+        self.time = asyncio.Event()
+        """Unless it is set, the timekeeper comes to nothing."""
 
     async def append(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
         stored: list[Record] = []
@@ -77,6 +79,8 @@ class FrailLog(AnotherLog):
             stored[:] = await self.log.append(stream, records)
             return stored
 
+        if any(("ce_type", CLOCK) in record.headers for record in records):
+            await self.time.wait()
         await self._fuse.write(perform)
         return stored
 
@@ -139,25 +143,21 @@ class System:
         )
         transport = httpx.ASGITransport(self._app.app, raise_app_exceptions=False)
         self._http = httpx.AsyncClient(transport=transport, base_url="http://rozana.test")
-        self._tasks = [asyncio.ensure_future(loop()) for loop in self._app.background if not _keeps_time(loop)]
-        self._timekeepers: list[asyncio.Future[None]] = []
+        self._tasks = [asyncio.ensure_future(loop()) for loop in self._app.background]
         self.set_timekeeper(running=self.keeps_time)
         await self.until(self._ready)
 
     def set_timekeeper(self, *, running: bool) -> None:
         self.keeps_time = running
-        if running and not self._timekeepers:
-            self._timekeepers = [asyncio.ensure_future(loop()) for loop in self._app.background if _keeps_time(loop)]
-        elif not running:
-            for task in self._timekeepers:
-                task.cancel()
-            self._timekeepers = []
+        if running:
+            self.log.time.set()
+        else:
+            self.log.time.clear()
 
     async def stop(self) -> None:
-        tasks = [*self._tasks, *self._timekeepers]
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.wait(tasks)
+        await asyncio.wait(self._tasks)
         await self._http.aclose()
         await self.log.close()
         await self.store.close()
@@ -204,7 +204,7 @@ class System:
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(PATIENCE):
             while not self.fuse.blown and not await condition():
-                for task in (*self._tasks, *self._timekeepers):
+                for task in self._tasks:
                     if task.done() and not self.fuse.blown:
                         task.result()
                 await asyncio.sleep(0.0005)  # positions tell nobody when they move
@@ -294,7 +294,3 @@ def cloud_event(data: EventData, event_id: str) -> dict[str, object]:
 
 async def _documents(store: DocumentStore, collection: str) -> dict[str, Document]:
     return dict(await store.get_many(collection, await store.ids(collection)))
-
-
-def _keeps_time(loop: object) -> bool:
-    return isinstance(getattr(getattr(loop, "func", None), "__self__", None), Timekeeper)

@@ -12,8 +12,8 @@ from libs.runtime.health import Health
 from services.notifier.alerts import PROJECTIONS
 from services.notifier.outbox import OUTBOX
 from tests.duty.events import added, appointed, clock_reached, code, filed, instant, policy
-from tests.notifier.office import STATES, Office, office
-from tests.notifier.world import ALERTS, clocks_of, read, until
+from tests.notifier.office import Office, office
+from tests.notifier.world import ALERTS, clocks_of, read, running, until
 
 ROSTER = [policy(), *(each for name in ("guna", "datia") for each in (added(name), appointed(name)))]
 
@@ -82,9 +82,12 @@ async def test_a_component_without_a_timekeeper_keeps_no_time(tmp_path: Path) ->
         await until(partial(ready, place))
         assert await clocks_of(place.log) == []
         place.health = Health()
-        without = len(place.component().background)
-        place.health = Health()
-        assert len(place.component(keep_time=True).background) == without + len(STATES)
+        async with running(*place.component(keep_time=True).background):
+            await until(partial(has_clocks, place))
+
+
+async def has_clocks(place: Office) -> bool:
+    return bool(await clocks_of(place.log))
 
 
 async def ready(place: Office) -> bool:

@@ -65,10 +65,11 @@ class Kept:
             raise self.fails
         self.batches.append(batch)
 
-    async def rest(self) -> None:
+    async def rest(self) -> bool:
         self.rests += 1
         if self.rests > 1:
             self.rested.set()
+        return True
 
     @property
     def items(self) -> list[Item]:

@@ -9,7 +9,7 @@ import pytest
 from libs.events.codec import decode
 from libs.events.envelope import Recorded
 from libs.events.reports import ReportFiled
-from libs.runtime.consumer import BREATH, NEWER_LOG, Batch, Checkpoint, Unreadable, breathe, consume, event_id, replay
+from libs.runtime.consumer import BREATH, NEWER_LOG, Checkpoint, Unreadable, breathe, consume, event_id, replay
 from libs.runtime.dead_letters import MOST_IN_A_ROW, DeadLetters
 from libs.runtime.errors import LogMismatch, OutcomeUnknown, ReadStopped, StartRefused
 from libs.runtime.log import EventLog, Record
@@ -303,36 +303,14 @@ async def test_a_long_batch_leaves_others_their_turns(made: Runtime) -> None:
         assert turns - before >= len(records) // BREATH
 
 
-class Meeting(Kept):
-    """Folds a stream only when another one is being folded, too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._both = asyncio.Barrier(2)
-
-    async def fold(self, batch: Batch) -> None:
-        await self._both.wait()
-        await super().fold(batch)
-
-
-async def test_streams_can_be_folded_side_by_side(made: Runtime) -> None:
+async def test_of_many_positions_a_consumer_moves_those_of_its_streams(made: Runtime) -> None:
     await made.write(reports(3))
     await made.write(reports(2), OTHER)
-    sink, positions = Meeting(), Positions((STREAM, OTHER))
+    sink, positions = Kept(), Positions((STREAM, OTHER))
     async with (
         asyncio.timeout(PATIENCE),
-        beside(consume("tests", made.log, positions, sink, metrics=made.metrics, together=True)),
+        beside(consume("tests", made.log, positions, sink, metrics=made.metrics, streams=[OTHER])),
     ):
-        await positions.reached(STREAM, 2)
         await positions.reached(OTHER, 1)
-    assert sorted((batch.stream, len(batch.items)) for batch in sink.batches) == [(STREAM, 3), (OTHER, 2)]
-
-
-async def test_a_stream_that_cannot_be_folded_stops_those_beside_it(made: Runtime) -> None:
-    await made.write([*reports(1), of_type("rozana.report.filed.v9")])
-    await made.write(reports(2), OTHER)
-    sink, positions = Kept(), Positions((STREAM, OTHER))
-    with pytest.raises(ReadStopped):
-        await consume("tests", made.log, positions, sink, metrics=made.metrics, together=True)
-    assert positions[STREAM] == 0
-    assert positions[OTHER] == 2  # it had been handed over whole before the loop ended
+    assert {batch.stream for batch in sink.batches} == {OTHER}
+    assert (positions[STREAM], positions.begun) == (0, (OTHER,))

@@ -124,3 +124,21 @@ async def test_of_grievances_it_does_not_tell_whose_stream_stands_still(made: Ru
     assert await positions.lag(made.log) is None
     now += STALLED_SECONDS + 1
     assert await positions.lag(made.log) == "no progress in a stream of grievances"
+
+
+async def test_streams_come_and_go_and_who_waits_for_one_that_goes_waits_no_longer(made: Runtime) -> None:
+    await made.write(reports(1), ONE)
+    positions = Positions()
+    assert await positions.lag(made.log) is None
+    positions.add([ONE, OTHER])
+    with pytest.raises(ValueError, match="already"):
+        positions.add([ONE])
+    assert (positions.begun, await positions.lag(made.log)) == ((), None)  # ready once, it is as long as it gets on
+    positions.move(ONE, 1)
+    waiting = asyncio.ensure_future(positions.reached(ONE, 5))
+    await asyncio.sleep(0)
+    positions.remove([ONE])
+    await waiting
+    assert (positions.streams, ONE in positions) == ((OTHER,), False)
+    positions.add([ONE])
+    assert (positions[ONE], positions.begun) == (0, ())
