@@ -31,6 +31,8 @@ class Schema:
     version: int
     script: str
     """Makes an empty file into one of this kind."""
+    indexes: str = ""
+    """Made where they are missing, so that a file gets those that came after it. `IF NOT EXISTS`, all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def _prepare(writer: apsw.Connection, path: Path, schema: Schema) -> None:
             writer.pragma("application_id", schema.application_id)
             writer.pragma("user_version", schema.version)
     check_kind(writer, path, schema)
+    writer.execute(schema.indexes)
     if writer.pragma("journal_mode", "wal") != "wal":
         raise WrongDatabase(f"{path} is on a file system that cannot share memory: choose a local folder")
     writer.pragma("synchronous", "FULL")

@@ -22,7 +22,7 @@ class Document:
     body: Mapping[str, Json]
 
 
-INDEXED = ("state", "district", "day", "status", "rule", "subject", "raised_at")
+INDEXED = ("state", "district", "day", "status", "rule", "subject", "raised_at", "queue", "due_at")
 """The members of a body that `find` may ask for, in every collection; each adapter keeps indexes on them."""
 INDEXES = (
     ("state", "day"),
@@ -33,6 +33,7 @@ INDEXES = (
     ("rule", "raised_at"),
     ("subject", "raised_at"),
     ("raised_at",),
+    ("queue", "due_at"),
 )
 """Each serves documents by its first member, in the order of its second."""
 

@@ -35,9 +35,9 @@ SCHEMA = Schema(
             body TEXT NOT NULL,
             UNIQUE (collection, id)
         );
-    """
-    + "".join(
-        f"CREATE INDEX by_{'_'.join(names)} ON documents"
+    """,
+    indexes="".join(
+        f"CREATE INDEX IF NOT EXISTS by_{'_'.join(names)} ON documents"
         f" ({', '.join(('collection', _MEMBER[names[0]], *(_SORTED[name] for name in names[1:]), 'id'))})"
         f" WHERE {_MEMBER[names[0]]} IS NOT NULL;"
         for names in INDEXES

@@ -1,6 +1,6 @@
 """The notifier, put together: what watches, what keeps the time, what delivers, and what answers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Never
@@ -10,14 +10,13 @@ from fastapi import APIRouter
 from libs.events.streams import Kind, stream_name
 from libs.runtime.clock import Clock
 from libs.runtime.component import Background, Component
-from libs.runtime.consumer import Batch, consume
+from libs.runtime.consumer import consume
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.gauges import look_after_gauges
 from libs.runtime.health import Health
 from libs.runtime.log import EventLog
 from libs.runtime.membership import Alone, Membership
 from libs.runtime.positions import Positions
-from libs.runtime.projection import Body
 from libs.runtime.projector import Projector, open_collection
 from libs.runtime.shares import Shares
 from libs.runtime.store import DocumentStore
@@ -28,10 +27,11 @@ from services.notifier.channels.channel import Channel
 from services.notifier.channels.log import LogChannel
 from services.notifier.deliveries import Deliveries
 from services.notifier.deliveries_api import delivery_routes
-from services.notifier.delivery import Courier, real_now
-from services.notifier.outbox import OUTBOX, filling
+from services.notifier.delivery import Courier
+from services.notifier.dispatch import Dispatch, real_now
+from services.notifier.filling import Filling
+from services.notifier.outbox import OUTBOX
 from services.notifier.reading import AlertReader
-from services.notifier.routing import Route
 from services.notifier.standing import Standing
 from services.notifier.timekeeper import Timekeeper
 from services.notifier.watcher import Watcher
@@ -56,13 +56,20 @@ def build(
     `membership`: which states are watched here, all of them unless said otherwise; any state's alerts are answered for.
     `keep_time=False` leaves the clock of the streams to somebody else; `real_now` is what leases go by."""
     channels = [LogChannel(logger)] if channels is None else channels
-    routes_of = {channel.name: channel.route for channel in channels}
+    names = [channel.name for channel in channels]
     dead_letters = DeadLetters(log, clock, metrics, logger)
     folded, filled = ({kind: Positions() for kind in PROJECTIONS} for _ in range(2))
     watched = Positions()
     alerts = AlertReader(log, store, folded)
-    deliveries = Deliveries(store, clock, list(routes_of))
-    courier = Courier(store, clock, alerts, channels, metrics=metrics, logger=logger, now=real_now)
+    deliveries = Deliveries(store, clock, names)
+    watchers: dict[str, Watcher] = {}
+
+    def called(state: str, district: str) -> tuple[str, str]:
+        watcher = watchers.get(state)
+        return ("", "") if watcher is None else watcher.names_of(state, district)
+
+    dispatch = Dispatch(store, clock, alerts, channels, called, metrics=metrics, logger=logger, now=real_now)
+    courier = Courier(store, clock, dispatch)
 
     async def project(kind: Kind, stream: str) -> Never:
         projection = PROJECTIONS[kind]
@@ -70,13 +77,14 @@ def build(
         await follow(projection.name, stream, folded[kind], sink)
 
     async def fill(kind: Kind, stream: str) -> Never:
-        await follow(f"{OUTBOX}_{kind}", stream, filled[kind], _Filling(kind, store, routes_of, courier))
+        await follow(f"{OUTBOX}_{kind}", stream, filled[kind], Filling(kind, store, clock, channels, courier))
 
     async def follow(name: str, stream: str, positions: Positions, sink: Projector[Any]) -> Never:
         await consume(name, log, positions, sink, metrics=metrics, dead_letters=dead_letters, streams=[stream])
 
     def work(state: str) -> list[Background]:
         watcher = Watcher(log, clock, [state], metrics=metrics, logger=logger, positions=watched)
+        watchers[state] = watcher
         loops: list[Background] = [watcher.run]
         for kind in PROJECTIONS:
             stream = stream_name(kind, state)
@@ -98,24 +106,12 @@ def build(
         health.register(f"notifier {PROJECTIONS[kind].name}", partial(folded[kind].lag, log))
         health.register(f"notifier {OUTBOX} of {kind}", partial(filled[kind].lag, log))
     health.register("notifier watcher", partial(watched.lag, log))
-    standing = Standing(store, clock, folded, routes_of, metrics)
+    standing = Standing(store, clock, folded, names, metrics)
     background: list[Background] = [
         shares.run,
-        *(partial(courier.work, name) for name in (*routes_of, None)),
+        *(partial(courier.work, name) for name in (*names, None)),
         partial(look_after_gauges, "notifier", log, consumers, metrics, standing.look),
     ]
     answering = routes(log, alerts, deliveries, clock, states), delivery_routes(deliveries, states, wake=courier.wake)
     router = APIRouter(routes=[route for each in answering for route in each.routes])
     return Component("notifier", router, background)
-
-
-class _Filling(Projector[Body]):
-    """Fills the outbox, and tells the courier."""
-
-    def __init__(self, kind: Kind, store: DocumentStore, routes_of: Mapping[str, Route], courier: Courier) -> None:
-        super().__init__(filling(kind, routes_of), store, OUTBOX)
-        self._courier = courier
-
-    async def fold(self, batch: Batch) -> None:
-        await super().fold(batch)
-        self._courier.wake()

@@ -14,13 +14,10 @@ from libs.events.streams import STREAMS, Kind
 from libs.runtime.clock import Clock
 from libs.runtime.store import Document, DocumentStore
 from services.notifier.alerts import Alert
-from services.notifier.outbox import OUTBOX, Attempt, Delivery, Status
-from services.notifier.reading import Place, place
+from services.notifier.outbox import OUTBOX, Attempt, Delivery, Status, stored
+from services.notifier.reading import Place, deliveries_of, place
 from services.notifier.rules import RULES
 from services.notifier.watcher import TARGETS
-
-MOST_OF_ONE_ALERT = 1000
-"""Deliveries of one district and instant: all its levels, on all channels that there ever were."""
 
 
 def _absent(value: object) -> bool:
@@ -65,10 +62,7 @@ class Deliveries:
 
     async def of(self, alert: Alert) -> list[Sent]:
         """The alert's messages, in order of channel."""
-        raised_at = alert.model_dump(mode="json", include={"raised_at"})["raised_at"]
-        where = {"subject": alert.subject, "raised_at": raised_at}
-        found = await self._store.find(OUTBOX, where, limit=MOST_OF_ONE_ALERT)
-        own = [document for document in found if document.body["alert_id"] == alert.alert_id]
+        own = await deliveries_of(self._store, alert)
         return sorted(map(self._sent, own), key=lambda sent: sent.channel)
 
     async def page(
@@ -87,7 +81,7 @@ class Deliveries:
         while page := await self.page(kinds, {**where, "status": "parked"}, after=after, limit=100):
             parked = [(document, Delivery.model_validate(document.body)) for document in page]
             due = [
-                Document(document.id, document.version + 1, each.again().model_dump(mode="json"))
+                stored(document.id, document.version + 1, each.again())
                 for document, each in parked
                 if each.channel == channel
             ]

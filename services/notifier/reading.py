@@ -3,12 +3,18 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
+from libs.events.alerts import AlertEscalated
+from libs.events.envelope import format_instant
 from libs.events.streams import Kind, stream_name
 from libs.runtime.log import EventLog
 from libs.runtime.positions import Positions
 from libs.runtime.projector import as_of, live_collection
 from libs.runtime.store import Document, DocumentStore
-from services.notifier.alerts import PROJECTIONS
+from services.notifier.alerts import PROJECTIONS, Alert
+from services.notifier.outbox import OUTBOX
+
+MOST_OF_ONE_ALERT = 1000
+"""Deliveries of one district and instant: all its levels, on all channels that there ever were."""
 
 Place = tuple[str, str]
 """raised_at and alert_id: where a page ends."""
@@ -56,6 +62,14 @@ class AlertReader:
     async def caught_up(self, kind: Kind, state: str) -> None:
         """Return when all that is in the stream now can be seen here."""
         await self.folded(kind, state, await self._log.end(stream_name(kind, state)) - 1)
+
+
+async def deliveries_of(store: DocumentStore, alert: Alert) -> Sequence[Document]:
+    """What there is in the outbox about an alert."""
+    told = [alert.raised_at, *(line.at for line in alert.history if line.type == AlertEscalated.NAME)]
+    where = {"subject": alert.subject, "raised_at": [format_instant(at) for at in told]}
+    found = await store.find(OUTBOX, where, limit=MOST_OF_ONE_ALERT)
+    return [document for document in found if document.body["alert_id"] == alert.alert_id]
 
 
 def place(document: Document) -> Place:

@@ -1,6 +1,6 @@
-"""Which alert goes to which channel. Pure: what a channel is for is a value, and the answer follows from it."""
+"""Which alert goes where. Pure: what a channel or a person is for is a value, and the answer follows from it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from libs.runtime.principal import contains
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What one channel is for; an alert must fit all of it.
+    """What one channel, or one person, is for; an alert must fit all of it.
 
     audiences: who reads it, and may be told what all of them may know.
     scopes: `in`, states, districts. rules: which alerts. min_level: from which rung of the ladder on.
@@ -22,6 +22,14 @@ class Route:
     scopes: tuple[str, ...] = ("in",)
     rules: frozenset[Rule] = frozenset(Rule)
     min_level: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where one message goes. contact: the id of a person, where the channel is for people."""
+
+    channel: str
+    contact: str | None = None
 
 
 class Routed(Protocol):
@@ -37,9 +45,9 @@ class Routed(Protocol):
     def audience(self) -> tuple[Audience, ...]: ...
 
 
-def channels_for(kind: Kind, alert: Routed, routes: Mapping[str, Route]) -> list[str]:
-    """The names of the channels that the alert goes to, in the order of `routes`. `kind` is that of its stream."""
-    return [name for name, route in routes.items() if fits(route, kind, alert)]
+def channels_for(kind: Kind, alert: Routed, routes: Mapping[str, Route]) -> Iterator[Destination]:
+    """The channels that the alert goes to by itself, in the order of `routes`. `kind` is that of its stream."""
+    return (Destination(name) for name, route in routes.items() if fits(route, kind, alert))
 
 
 def fits(route: Route, kind: Kind, alert: Routed) -> bool:

@@ -103,6 +103,12 @@ class Watcher:
         """The digests that the state's reports stream does not hold yet, as far as it is folded."""
         return self._digests[stream_name("reports", state)].unsaid()
 
+    def names_of(self, state: str, district: str) -> tuple[str, str]:
+        """What a district is called, in English and in Hindi, as far as it is folded; empty where it is not."""
+        duty = self._duties.get(state)
+        found = None if duty is None else duty.roster.get(district)
+        return ("", "") if found is None else (found.name_en, found.name_hi)
+
     # -- the sink --------------------------------------------------------------------------------------------------
 
     async def checkpoint(self, stream: str) -> Checkpoint | None:

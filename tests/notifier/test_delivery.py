@@ -24,8 +24,18 @@ from services.notifier import delivery
 from services.notifier.alerts import PROJECTIONS
 from services.notifier.channels.channel import Channel, Message, NotNow, Undeliverable
 from services.notifier.channels.log import LogChannel
-from services.notifier.delivery import FIRST_PAUSE, LEASE, LONGEST_PAUSE, MOST_ATTEMPTS, MOST_PAUSE, Courier, pause
-from services.notifier.outbox import OUTBOX, Delivery, filling
+from services.notifier.delivery import Courier
+from services.notifier.dispatch import (
+    FIRST_PAUSE,
+    LEASE,
+    LONGEST_PAUSE,
+    MOST_ATTEMPTS,
+    MOST_PAUSE,
+    Dispatch,
+    pause,
+)
+from services.notifier.filling import Filling
+from services.notifier.outbox import OUTBOX, Delivery
 from services.notifier.reading import AlertReader
 from services.notifier.records import record_of
 from services.notifier.routing import Route
@@ -58,16 +68,18 @@ class Wire:
         *,
         fails: Iterable[BaseException | None] = (),
         only: str = "",
-        route: Route = LogChannel.route,
+        route: Route | None = LogChannel.route,
+        gathers: bool = False,
     ) -> None:
         self.name = name
         self.route = route
+        self.gathers = gathers
         self.sent: list[Message] = []
         self._fails = list(fails)
         self._only = only
 
     async def send(self, message: Message) -> None:
-        if message.subject.endswith(self._only):
+        if message.alert.subject.endswith(self._only):
             error = self._fails.pop(0) if self._fails else None
             if isinstance(error, Killed) and error.args == ("after",):
                 self.sent.append(message)
@@ -115,27 +127,29 @@ class PostOffice:
             ends = {stream: await self.state.log.end(stream)}
             projection = PROJECTIONS[kind]
             alerts = Projector(projection, self.store, collection_name(projection, 0))
-            outbox = Projector(filling(kind, {each.name: each.route for each in self.channels}), self.store, OUTBOX)
+            outbox = Filling(kind, self.store, self.state.clock, self.channels, self.courier())
             for sink in (alerts, outbox):
                 await replay("test", self.state.log, ends, sink, metrics=self.state.metrics)
             positions.move(stream, ends[stream])
 
     def courier(self, store: DocumentStore | None = None, channels: Sequence[Channel] | None = None) -> Courier:
-        return Courier(
+        dispatch = Dispatch(
             store or self.store,
             self.state.clock,
             self.reader,
             channels or self.channels,
+            lambda _state, district: (district.title(), ""),
             metrics=self.state.metrics,
             logger=get_logger("notifier"),
             now=lambda: self.now,
         )
+        return Courier(store or self.store, self.state.clock, dispatch)
 
     async def sweep(self, store: DocumentStore | None = None, channels: Sequence[Channel] | None = None) -> None:
         """Every worker of one courier, once."""
         courier = self.courier(store, channels)
         names = [channel.name for channel in channels or self.channels]
-        await asyncio.gather(*(courier.sweep(name) for name in (*names, None)))
+        await asyncio.gather(*(courier.sweep(name) for name in names), courier.look_after_left())
 
     async def say(
         self, said: type[AlertAcknowledged | AlertSnoozed], district: str, *, until: str | None, fold: bool = True
@@ -189,7 +203,7 @@ async def test_each_raised_alert_goes_out_once_on_each_channel(tmp_path: Path) -
         raised = [each.event for each in await read(office.state.log, ALERTS)]
         assert sorted(each.key for each in one.sent) == sorted(f"{event.id}/wire" for event in raised)
         assert sorted(each.key for each in other.sent) == sorted(f"{event.id}/other" for event in raised)
-        message = next(each for each in one.sent if each.subject == code("guna"))
+        message = next(each for each in one.sent if each.alert.subject == code("guna")).alert
         assert (message.rule, message.state, message.period, message.level) == (
             Rule.MISSED_REPORT,
             STATE,
@@ -261,7 +275,7 @@ async def test_what_fails_is_tried_again_later_and_holds_nobody_up(tmp_path: Pat
     wire = Wire(fails=[NotNow("unreachable"), TimeoutError(), KeyError("a bug"), None], only="guna")
     async with post_office(tmp_path, wire) as office:
         await office.sweep()
-        assert [each.subject for each in wire.sent] == [code("datia")]
+        assert [each.alert.subject for each in wire.sent] == [code("datia")]
         await office.sweep()
         assert office.counted("failed") == 1
         for attempts in (1, 2, 3):
@@ -325,7 +339,7 @@ async def test_what_is_resolved_already_is_not_sent(tmp_path: Path) -> None:
     wire = Wire()
     async with post_office(tmp_path, wire, events=[*EVENING, LATE]) as office:
         await office.sweep()
-        assert [each.subject for each in wire.sent] == [code("datia")]
+        assert [each.alert.subject for each in wire.sent] == [code("datia")]
         assert await office.statuses() == ["dropped", "sent"]
         assert office.counted("dropped") == 1
 
@@ -344,7 +358,7 @@ async def test_it_reads_to_the_end_before_it_sends(tmp_path: Path) -> None:
         assert wire.sent == []
         await office.fold()
         await sweeping
-        assert [each.subject for each in wire.sent] == [code("datia")]
+        assert [each.alert.subject for each in wire.sent] == [code("datia")]
 
 
 async def test_what_is_older_than_a_day_by_the_systems_clock_is_not_sent(tmp_path: Path) -> None:
@@ -370,8 +384,8 @@ async def test_grievances_leave_when_their_day_is_over_and_within_a_day_of_it(tm
         office.state.clock.advance_to(opens)
         await office.sweep()
         assert [each.key for each in wire.sent] == sorted(each.key for each in wire.sent)
-        assert [each.rule for each in wire.sent] == [Rule.GRIEVANCE_RAISED] * 5
-        assert {each.raised_at for each in wire.sent} == {"2026-11-24T00:00:00Z"}
+        assert [each.alert.rule for each in wire.sent] == [Rule.GRIEVANCE_RAISED] * 5
+        assert {each.alert.raised_at for each in wire.sent} == {"2026-11-24T00:00:00Z"}
     async with post_office(tmp_path / "late", wire, events=events) as office:
         office.state.clock.advance_to(opens + timedelta(hours=24, microseconds=1))
         await office.sweep()
@@ -403,7 +417,7 @@ async def test_a_channel_that_is_gone_leaves_its_messages_until_they_are_too_old
                 assert [(each.outcome, each.reason) for each in kept.attempts] == [("expired", "channel-removed")]
         office.state.clock.advance_to(datetime(2026, 11, 25, 1, tzinfo=UTC))
         await office.sweep()
-        assert [each.rule for each in (*wire.sent, *national.sent)] == [Rule.GRIEVANCE_RAISED]
+        assert [each.alert.rule for each in (*wire.sent, *national.sent)] == [Rule.GRIEVANCE_RAISED]
 
 
 async def test_a_channel_that_comes_back_takes_up_what_waits(tmp_path: Path) -> None:
@@ -440,7 +454,7 @@ async def test_a_message_goes_where_its_route_leads(tmp_path: Path) -> None:
         await office.sweep()
         office.state.clock.advance_to(datetime(2026, 11, 25, 1, tzinfo=UTC))
         await office.sweep()
-        assert [[each.rule.value for each in wire.sent] for wire in channels] == [
+        assert [[each.alert.rule.value for each in wire.sent] for wire in channels] == [
             ["missed-report"] * 2,
             ["grievance-raised"],
             ["missed-report"] * 2,
@@ -514,7 +528,7 @@ async def test_a_snoozed_alert_is_sent_when_the_snooze_is_over(tmp_path: Path) -
     async with post_office(tmp_path, wire) as office:
         await office.say(AlertSnoozed, "guna", until="2026-11-24T08:00")
         await office.sweep()
-        assert [each.subject for each in wire.sent] == [code("datia")]
+        assert [each.alert.subject for each in wire.sent] == [code("datia")]
         assert office.counted("postponed") == 1
         office.now += timedelta(days=1)
         await office.sweep()  # real time does not count
@@ -525,7 +539,7 @@ async def test_a_snoozed_alert_is_sent_when_the_snooze_is_over(tmp_path: Path) -
         assert [(each.outcome, each.reason) for each in kept.attempts] == [("postponed", "snoozed")]
         office.state.clock.advance_to(instant("2026-11-24T08:00"))
         await office.sweep()
-        assert [each.subject for each in wire.sent] == [code("datia"), code("guna")]
+        assert [each.alert.subject for each in wire.sent] == [code("datia"), code("guna")]
         assert len({each.key for each in wire.sent}) == 2
 
 
@@ -579,7 +593,7 @@ async def test_an_acknowledged_alert_is_not_sent(tmp_path: Path) -> None:
     async with post_office(tmp_path, wire) as office:
         await office.say(AlertAcknowledged, "guna", until=None)
         await office.sweep()
-        assert [each.subject for each in wire.sent] == [code("datia")]
+        assert [each.alert.subject for each in wire.sent] == [code("datia")]
         [kept] = [each for each in (await office.outbox()).values() if each.subject == code("guna")]
         assert [(each.outcome, each.reason) for each in kept.attempts] == [("dropped", "acknowledged")]
 
@@ -683,8 +697,8 @@ async def test_of_two_that_claim_one_is_told_no_and_sends_nothing(tmp_path: Path
         class Stale:
             """A store that goes on answering what it found first."""
 
-            async def find(self, *asked: object, **more: object) -> Sequence[Document]:
-                return [] if more["after"] else first
+            async def find(self, _collection: str, where: dict[str, str], **more: object) -> Sequence[Document]:
+                return [] if more["after"] or where.get("queue", "").startswith("other ") else first
 
             def __getattr__(self, name: str) -> object:
                 return getattr(office.store, name)

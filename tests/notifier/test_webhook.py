@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from libs.events.alerts import Rule
-from services.notifier.channels.channel import Message, NotNow, Undeliverable
+from services.notifier.channels.channel import About, Message, NotNow, Undeliverable
 from services.notifier.channels.webhook import Endpoint, Resolver, WebhookChannel, body_of, retry_after, system_resolver
 from services.notifier.routing import Route
 from tests.notifier import sink as sinks
@@ -25,8 +25,7 @@ from tests.notifier.sink import Answer, Sink, certificate, says
 SECRETS = (b"new secret, thirty bytes long!", b"old secret, thirty bytes long!")
 NAME = "hooks.example.org"
 ID = "6f0d4a3e-5b0c-5d3a-9a53-0d6c7ee0b7a1"
-MESSAGE = Message(
-    key=f"{ID}/office",
+ALERT = About(
     alert_id=ID,
     rule=Rule.MISSED_REPORT,
     state="in-mp",
@@ -36,6 +35,7 @@ MESSAGE = Message(
     audience=("president", "pcc"),
     raised_at="2026-11-23T18:30:00Z",
 )
+MESSAGE = Message(f"{ID}/office", (ALERT,))
 NOW = 1_795_000_000.9
 
 
@@ -104,9 +104,10 @@ async def test_a_repeat_has_the_same_id_and_body() -> None:
 
 
 def test_about_a_grievance_it_says_no_more_than_the_day() -> None:
-    message = dataclasses.replace(
-        MESSAGE, rule=Rule.GRIEVANCE_RAISED, period=ID, audience=("aicc",), raised_at="2026-11-23T00:00:00Z"
+    alert = dataclasses.replace(
+        ALERT, rule=Rule.GRIEVANCE_RAISED, period=ID, audience=("aicc",), raised_at="2026-11-23T00:00:00Z"
     )
+    message = Message(MESSAGE.key, (alert,))
     said = json.loads(body_of(message))
     assert said["timestamp"] == said["data"]["raised_at"] == "2026-11-23T00:00:00Z"
     assert set(said["data"]) == {

@@ -15,7 +15,7 @@ import pytest
 
 from services.notifier.channels.channel import Reason
 from services.notifier.channels.webhook import Endpoint, WebhookChannel
-from services.notifier.delivery import FIRST_PAUSE, LEASE, LONGEST_PAUSE, MOST_ATTEMPTS
+from services.notifier.dispatch import FIRST_PAUSE, LEASE, LONGEST_PAUSE, MOST_ATTEMPTS
 from services.notifier.routes_file import _Webhook
 from services.notifier.routing import Route
 from tests.duty.events import code

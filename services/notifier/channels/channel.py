@@ -1,9 +1,9 @@
 """The port `Channel`: one way to reach people. These docstrings are the specification.
 
-To add one: an adapter beside this file, and its value where the notifier is built.
+To add one: an adapter beside this file, its entry in the routes file (routes_entries.py), its choice in compose.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, Protocol
 
@@ -27,6 +27,9 @@ Reason = Literal[
     "failing",
 ]
 """Why a channel did not send, in fixed words: they are kept and shown, and hold nothing of message or answer."""
+NOT_LEFT: frozenset[Reason] = frozenset({"address-refused", "name-not-found", "unreachable", "tls-failed"})
+"""After these the other side cannot have seen anything of the message; after any other word it may have."""
+Language = Literal["hi", "en"]
 
 
 class Undeliverable(RozanaError):
@@ -47,10 +50,9 @@ class NotNow(Unavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """What is sent. `key` is the idempotency key: the same message comes with the same key, however often it comes."""
+class About:
+    """An alert, as a message tells of it. What of this a channel may say follows from the rule (messages.py)."""
 
-    key: str
     alert_id: str
     rule: Rule
     state: str
@@ -60,6 +62,36 @@ class Message:
     audience: tuple[Audience, ...]
     raised_at: str
     """The instant that fell due, in UTC; about a grievance, the beginning of its day."""
+    name_en: str = ""
+    name_hi: str = ""
+    """What the district is called; empty where nobody knows it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """The person a message is for, on a channel that must be told."""
+
+    name: str = field(repr=False)
+    address: str = field(repr=False)
+    language: Language
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is sent. `key` is the idempotency key: the same message comes with the same key, however often it comes.
+
+    about: one alert, or several where the channel gathers; none: a test, that somebody asked for.
+    to: None where the channel knows by itself whom it reaches.
+    """
+
+    key: str
+    about: tuple[About, ...]
+    to: Recipient | None = None
+
+    @property
+    def alert(self) -> About:
+        """The first one."""
+        return self.about[0]
 
 
 class Channel(Protocol):
@@ -71,8 +103,13 @@ class Channel(Protocol):
         ...
 
     @property
-    def route(self) -> Route:
-        """Which alerts go this way."""
+    def route(self) -> Route | None:
+        """Which alerts go this way by themselves; None: it is for people, and goes where contacts say."""
+        ...
+
+    @property
+    def gathers(self) -> bool:
+        """Whether alerts of one state, rule and day that wait at once become one message: where people read."""
         ...
 
     async def send(self, message: Message) -> None:

@@ -12,6 +12,7 @@ class LogChannel:
     """Writes what would have been sent to whom."""
 
     name = "log"
+    gathers = False
     route = Route(audiences=frozenset(get_args(Audience)))
     """Read by anybody: so nothing about grievances comes this way. Operators read logs, and a line has a time."""
 
@@ -19,15 +20,16 @@ class LogChannel:
         self._logger = logger
 
     async def send(self, message: Message) -> None:
-        self._logger.info(
-            "alert delivered",
-            channel=self.name,
-            delivery=message.key,
-            rule=message.rule.value,
-            alert_id=message.alert_id,
-            alert_level=message.level,
-            state=message.state,
-            district=message.subject,
-            day=message.period,
-            audience=list(message.audience),
-        )
+        for alert in message.about:
+            self._logger.info(
+                "alert delivered",
+                channel=self.name,
+                delivery=message.key,
+                rule=alert.rule.value,
+                alert_id=alert.alert_id,
+                alert_level=alert.level,
+                state=alert.state,
+                district=alert.subject,
+                day=alert.period,
+                audience=list(alert.audience),
+            )

@@ -61,6 +61,7 @@ class WebhookChannel:
     ) -> None:
         """tls: whom to trust; by default what httpx trusts, or SSL_CERT_FILE. now: real time in Unix seconds."""
         self.name = endpoint.name
+        self.gathers = False
         self.route = endpoint.route
         self._endpoint = endpoint
         self._url = httpx.URL(endpoint.url)
@@ -146,18 +147,21 @@ def body_of(message: Message) -> bytes:
 
     About a grievance it says only what its alert says: the district, the day, an id that AICC alone can follow.
     """
+    if not message.about:
+        return b'{"type":"test","data":{}}'
+    alert = message.alert
     data = {
-        "alert_id": message.alert_id,
-        "state": message.state,
-        "rule": message.rule.value,
-        "subject": message.subject,
-        "period": message.period,
-        "level": message.level,
-        "audience": list(message.audience),
-        "raised_at": message.raised_at,
-        "link": f"/v1/alerts/{message.alert_id}",
+        "alert_id": alert.alert_id,
+        "state": alert.state,
+        "rule": alert.rule.value,
+        "subject": alert.subject,
+        "period": alert.period,
+        "level": alert.level,
+        "audience": list(alert.audience),
+        "raised_at": alert.raised_at,
+        "link": f"/v1/alerts/{alert.alert_id}",
     }
-    said = {"type": "alert.raised", "timestamp": message.raised_at, "data": data}
+    said = {"type": "alert.raised", "timestamp": alert.raised_at, "data": data}
     return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
 
