@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import backlog, footprint, ingest, live, replay, servers
+from bench import backlog, footprint, ingest, live, replay, servers, steady
 
 EMBEDDED = {"ingest": ingest.measure, "replay": replay.measure, "live": live.measure, "footprint": footprint.measure}
-ON_SERVERS = {"kafka": backlog.measure}
+ON_SERVERS = {"kafka": backlog.measure, "kafka-live": steady.measure, "kafka-ingest": ingest.measure_on_kafka}
 BENCHES = {**EMBEDDED, **ON_SERVERS}
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import uvloop
 
+from libs.events.streams import state_of
 from libs.runtime.clock import SystemClock
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.log_kafka import open_log
@@ -73,9 +74,10 @@ async def rozana(task: Task, *, all_projections: bool) -> None:
         async with asyncio.TaskGroup() as group:
             loops = [
                 group.create_task(
-                    in_loop(partial(project, each, log, store, reached, dead_letters=letters, metrics=metrics))()
+                    in_loop(partial(project, each, log, store, reached, state, dead_letters=letters, metrics=metrics))()
                 )
                 for each, reached in zip(chosen, positions, strict=True)
+                for state in filter(None, map(state_of, task.ends))
             ]
             for reached in positions:
                 for stream, end in task.ends.items():

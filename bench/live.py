@@ -46,13 +46,13 @@ def measure(folder: Path, *, quick: bool) -> list[Line]:
     seen = asyncio.run(_posted_and_seen(folder / "up", 3 if quick else 10))
     judged, raised = asyncio.run(_said_and_raised(folder / "watch", 30 if quick else 120, 100 if quick else 400))
     return [
-        _line(f"report posted -> on the board, {PER_SECOND}/s", seen, 100),
-        _line("judgement appended -> its alerts appended", judged, 250),
-        _line("grievance appended -> its alert appended", raised, 250),
+        seconds_line(f"report posted -> on the board, {PER_SECOND}/s", seen, 100),
+        seconds_line("judgement appended -> its alerts appended", judged, 250),
+        seconds_line("grievance appended -> its alert appended", raised, 250),
     ]
 
 
-def _line(what: str, seconds: list[float], budget: float) -> Line:
+def seconds_line(what: str, seconds: list[float], budget: float) -> Line:
     p50, p99 = (quantile(seconds, share) * 1000 for share in (0.5, 0.99))
     return Line(what, f"p50 {p50:.1f} ms, p99 {p99:.1f} ms of {len(seconds):,}", f"p99 < {budget:g} ms", p99 < budget)
 
@@ -62,39 +62,47 @@ async def _posted_and_seen(folder: Path, seconds: int) -> list[float]:
     today = datetime.now(INDIA).date()
     india = India(states=12, districts=71, first=today, days=0)
     await write_log(folder / LOG_FILE, india)
-    keys, draw = demo_keys(folder), Random("live")
-    places = [place for state in india.codes for place in india.places(state)]
-    tokens = {district: issue_demo_token(keys, "president", district, tenure) for district, tenure in places}
-    bodies = [
-        (india.body(district, today, tenure, draw), tokens[district])
-        for _ in range(1 + seconds * PER_SECOND // len(places))
-        for district, tenure in places
-    ]
-    warm, bodies = bodies[: len(places)], bodies[len(places) :]
     settings = {"ROZANA_LOG": f"sqlite:///{folder / LOG_FILE}", "ROZANA_RATE": "1000000/1000000"}
     up = await start_up(folder, settings=settings | {"ROZANA_STATES": ",".join(india.codes)})
     *others, core = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(up.process.pid, {core})
     os.sched_setaffinity(0, set(others or [core]))
     try:
-        port = urlsplit(up.url).port or 0
-        token = issue_demo_token(keys, "aicc", "in")
-        arrived: dict[str, float] = {}
-        async with asyncio.TaskGroup() as group:
-            following = [group.create_task(_follow(port, state, token, arrived)) for state in india.codes]
-            await open_loop(port, [post("/v1/reports", *each) for each in warm], PER_SECOND / 4, CONNECTIONS)
-            await _all_seen(arrived, [json.loads(body)["id"] for body, _ in warm])
-            answers = await open_loop(port, [post("/v1/reports", *each) for each in bodies], PER_SECOND, CONNECTIONS)
-            if set(answers.statuses) != {202}:
-                raise RuntimeError(f"not all were taken: {answers.statuses}")
-            ids = [json.loads(body)["id"] for body, _ in bodies]
-            await _all_seen(arrived, ids)
-            for task in following:
-                task.cancel()
-        return [arrived[each] - (answers.begun + n / PER_SECOND) for n, each in enumerate(ids)]
+        return await posted_and_seen(up.url, up.url, folder, india, seconds)
     finally:
         os.sched_setaffinity(0, {*others, core})
         await up.stop()
+
+
+async def posted_and_seen(ingest: str, aggregator: str, data: Path, india: India, seconds: float) -> list[float]:
+    """Of reports posted at PER_SECOND to one URL, the seconds until the other's streams of changes let each out.
+
+    data: the folder with the demo's keys. India's first day is today; one report of each district comes before.
+    """
+    keys, draw = demo_keys(data), Random("live")
+    places = [place for state in india.codes for place in india.places(state)]
+    tokens = {district: issue_demo_token(keys, "president", district, tenure) for district, tenure in places}
+    bodies = [
+        (india.body(district, india.first, tenure, draw), tokens[district])
+        for _ in range(2 + int(seconds * PER_SECOND) // len(places))
+        for district, tenure in places
+    ]
+    warm, bodies = bodies[: len(places)], bodies[len(places) :][: int(seconds * PER_SECOND)]
+    port, changes = (urlsplit(url).port or 0 for url in (ingest, aggregator))
+    token = issue_demo_token(keys, "aicc", "in")
+    arrived: dict[str, float] = {}
+    async with asyncio.TaskGroup() as group:
+        following = [group.create_task(_follow(changes, state, token, arrived)) for state in india.codes]
+        await open_loop(port, [post("/v1/reports", *each) for each in warm], PER_SECOND / 4, CONNECTIONS)
+        await _all_seen(arrived, [json.loads(body)["id"] for body, _ in warm])
+        answers = await open_loop(port, [post("/v1/reports", *each) for each in bodies], PER_SECOND, CONNECTIONS)
+        if set(answers.statuses) != {202}:
+            raise RuntimeError(f"not all were taken: {answers.statuses}")
+        ids = [json.loads(body)["id"] for body, _ in bodies]
+        await _all_seen(arrived, ids)
+        for task in following:
+            task.cancel()
+    return [arrived[each] - (answers.begun + n / PER_SECOND) for n, each in enumerate(ids)]
 
 
 async def _all_seen(arrived: Mapping[str, float], ids: list[str]) -> None:

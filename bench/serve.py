@@ -1,4 +1,4 @@
-"""One server on one core: `python -m bench.serve rozana|peer|bare FOLDER CORE STATES` says its port."""
+"""One server on one core: `python -m bench.serve rozana|peer|bare FOLDER CORE STATES [KAFKA]` says its port."""
 
 import asyncio
 import os
@@ -18,6 +18,8 @@ from libs.runtime.health import Health
 from libs.runtime.http import create_app
 from libs.runtime.keys import demo_keys
 from libs.runtime.limits import Rate
+from libs.runtime.log import EventLog
+from libs.runtime.log_kafka import open_log as open_kafka
 from libs.runtime.log_sqlite import open_log
 from libs.runtime.service import bind, run, run_service
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
@@ -27,11 +29,16 @@ LOG_FILE = "log.db"
 NO_LIMIT = Rate(1_000_000, 1_000_000)
 
 
-async def serve_rozana(folder: Path, india: India) -> None:
+def opened(folder: Path, kafka: str | None) -> EventLog:
+    """The file in there, or Kafka where its URL is given."""
+    return open_kafka(kafka, SystemClock()) if kafka else open_log(folder / LOG_FILE, SystemClock())
+
+
+async def serve_rozana(folder: Path, india: India, kafka: str | None) -> None:
     """The ingest component alone, as `rozana ingest` composes it."""
     listener = bind("127.0.0.1", 0)
     clock, health, metrics = SystemClock(), Health(), Metrics()
-    log = open_log(folder / LOG_FILE, clock)
+    log = opened(folder, kafka)
     component = build(log=log, clock=clock, states=india.codes, forms=FORMS[:1], health=health, metrics=metrics)
     app = create_app(
         "Ingest",
@@ -56,9 +63,9 @@ async def serve_rozana(folder: Path, india: India) -> None:
     await run_service(app, listener=listener, background=background, on_bound=bound.set_result, close=log.close)
 
 
-async def serve_peer(side: str, folder: Path, india: India) -> None:
+async def serve_peer(side: str, folder: Path, india: India, kafka: str | None) -> None:
     """On plain uvicorn, with uvloop and httptools and without an access log."""
-    log = open_log(folder / LOG_FILE, SystemClock())
+    log = opened(folder, kafka)
     if side == "bare":
         app = fastapi_ingest.bare(log)
     else:
@@ -74,14 +81,15 @@ async def serve_peer(side: str, folder: Path, india: India) -> None:
 
 
 def main() -> int:
-    side, folder, core, states = sys.argv[1:]
+    side, folder, core, states, *urls = sys.argv[1:]
+    kafka = urls[0] if urls else None
     india = India(int(states), districts=71, first=date.today(), days=0)  # noqa: DTZ011 -- no day of it is used
     os.sched_setaffinity(0, {int(core)})
     configure_logging(sys.stderr)
     if side == "rozana":
-        return run(serve_rozana(Path(folder), india), get_logger("bench"))
+        return run(serve_rozana(Path(folder), india, kafka), get_logger("bench"))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve_peer(side, Path(folder), india))
+        runner.run(serve_peer(side, Path(folder), india, kafka))
     return 0
 
 

@@ -46,9 +46,10 @@ class Up:
         await self.process.wait()
 
 
-async def start_up(data: Path, *, port: int = 0, settings: Mapping[str, str] | None = None) -> Up:
+async def start_up(data: Path, *, port: int = 0, settings: Mapping[str, str] | None = None, command: str = "up") -> Up:
     """Start it on the folder `data` and return once it is ready. Its log goes to LOG_FILE in there.
 
+    command: also a service by its name, on Kafka and MongoDB.
     settings: ROZANA_ variables; none are taken from the environment. Raises ProcessFailed, with its last words.
     """
     data.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 -- nothing else runs yet
@@ -57,7 +58,7 @@ async def start_up(data: Path, *, port: int = 0, settings: Mapping[str, str] | N
     with (data / LOG_FILE).open("ab") as log:
         start = log.tell()
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "rozana", "up"),
+            *(sys.executable, "-m", "rozana", command),
             env=inherited | own | dict(settings or {}),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -17,6 +17,7 @@ import msgspec
 from pymongo import ReplaceOne
 
 from bench.india import India
+from libs.events import clock, districts, policy, presidents, reports_v1
 
 ONE_DAY = timedelta(days=1)
 GRACE = timedelta(minutes=180)
@@ -79,15 +80,16 @@ class PolicyAdopted(msgspec.Struct):
 
 
 DECODERS: Mapping[bytes, msgspec.json.Decoder[Any]] = {
-    f"rozana.{name}.v1".encode(): msgspec.json.Decoder(model)
-    for name, model in (
-        ("report.filed", ReportFiled),
-        ("district.added", DistrictAdded),
-        ("president.appointed", PresidentAppointed),
-        ("clock.reached", ClockReached),
-        ("policy.adopted", PolicyAdopted),
+    written.type_name().encode(): msgspec.json.Decoder(model)
+    for written, model in (
+        (reports_v1.ReportFiled, ReportFiled),
+        (districts.DistrictAdded, DistrictAdded),
+        (presidents.PresidentAppointed, PresidentAppointed),
+        (clock.ClockReached, ClockReached),
+        (policy.PolicyAdopted, PolicyAdopted),
     )
 }
+"""By the types that `bench/india.py` writes."""
 
 
 @dataclass(slots=True)

@@ -80,6 +80,7 @@ class StateDuty(DutyState):
             if now > recorded.appended_at + CLOCK_TOLERANCE:
                 return Step(Outcome.CLOCK_AHEAD)
         transitions = list(owed.open_days(self, now))
+        may_forget = bool(transitions) or isinstance(event.data, ClockReached)  # nothing else ends a day's time
         outcome = examine(self, event)
         match event.data:
             case ReportFiled() | ReportCorrected() if outcome in {Outcome.DUPLICATE, Outcome.CONFLICT}:
@@ -91,7 +92,8 @@ class StateDuty(DutyState):
             case _:
                 transitions += self._apply(event)
         days = {each.day: self.days[each.day] for each in transitions}
-        judge.forget(self)
+        if may_forget:
+            judge.forget(self)
         return Step(outcome, tuple(transitions), days)
 
     def hold(self, key: str, at: datetime) -> tuple[Transition, ...]:
