@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,9 @@ from fastapi import FastAPI
 from libs.runtime.auth import Verifier
 from libs.runtime.clock import Clock, ShiftedClock, SystemClock
 from libs.runtime.component import Background, Component
+from libs.runtime.erasable import ErasableStore
+from libs.runtime.erasable_sqlite import open_erasable, path_beside
+from libs.runtime.grievance_keys import NO_KEYS, read_published
 from libs.runtime.health import Health
 from libs.runtime.http import create_app
 from libs.runtime.kafka_security import read_security
@@ -33,6 +36,7 @@ from libs.runtime.telemetry import Logger, Metrics
 from rozana.states import state_codes
 from services.aggregator.component import build as build_aggregator
 from services.ingest.component import build as build_ingest
+from services.ingest.grievance_desk import Sealing
 from services.notifier.channels.channel import Channel
 from services.notifier.channels.log import LogChannel
 from services.notifier.channels.webhook import WebhookChannel
@@ -61,10 +65,14 @@ class Adapters:
     log: EventLog
     store: DocumentStore
     clock: Clock
+    kept: ErasableStore | None = None
+    """Where the keys of sealed texts go; None where none are taken."""
 
     async def close(self) -> None:
         await self.log.close()
         await self.store.close()
+        if self.kept is not None:
+            await self.kept.close()
 
 
 async def open_adapters(settings: Settings, *, read_only: bool = False) -> Adapters:
@@ -77,6 +85,18 @@ async def open_adapters(settings: Settings, *, read_only: bool = False) -> Adapt
         await log.close()
         raise
     return Adapters(log, store, clock)
+
+
+async def with_keys(settings: Settings, adapters: Adapters) -> Adapters:
+    """The same, and where the keys of sealed texts go, if the settings publish keys. Raises StartRefused."""
+    if settings.grievance_keys is None:
+        return adapters
+    if not settings.on_kafka:
+        return replace(adapters, kept=open_erasable(path_beside(settings.log_path)))
+    from libs.runtime import erasable_kafka  # noqa: PLC0415 -- the embedded system does not wait for it
+
+    security = read_security(settings)
+    return replace(adapters, kept=erasable_kafka.open_erasable(settings.log, adapters.clock, security=security))
 
 
 async def _log(settings: Settings, clock: Clock, *, read_only: bool) -> EventLog:
@@ -106,10 +126,10 @@ def on_servers(settings: Settings) -> bool:
 def patient(settings: Settings, adapters: Adapters, logger: Logger) -> Adapters:
     """With servers, the loops ride out their outages; what goes wrong with a file of ours ends the process."""
     log, store = adapters.log, adapters.store
-    return Adapters(
-        PatientLog(log, logger) if settings.on_kafka else log,
-        PatientStore(store, logger) if settings.store.startswith("mongodb") else store,
-        adapters.clock,
+    return replace(
+        adapters,
+        log=PatientLog(log, logger) if settings.on_kafka else log,
+        store=PatientStore(store, logger) if settings.store.startswith("mongodb") else store,
     )
 
 
@@ -192,11 +212,18 @@ def assemble(
 ) -> Assembled:
     """Wire these services, all of them unless said otherwise. Nothing runs yet."""
     keys = read_jwks(settings.jwks) if settings.jwks else demo_keys(settings.data).jwks
+    published = read_published(settings.grievance_keys) if settings.grievance_keys else NO_KEYS
     log, store, clock, states = adapters.log, adapters.store, adapters.clock, settings.states
     health, metrics = Health(), Metrics(today=lambda: clock.now().date())
     builders: Mapping[str, Callable[[], Component]] = {
         "ingest": lambda: build_ingest(
-            log=log, clock=clock, states=states, forms=settings.forms, health=health, metrics=metrics
+            log=log,
+            clock=clock,
+            states=states,
+            forms=settings.forms,
+            health=health,
+            metrics=metrics,
+            sealing=Sealing(published, adapters.kept),
         ),
         "aggregator": lambda: build_aggregator(
             log=log, store=store, clock=clock, states=states, health=health, metrics=metrics, logger=logger
@@ -243,6 +270,8 @@ async def up(
     try:
         adapters = await open_adapters(settings)
         try:
+            if "ingest" in services:
+                adapters = await with_keys(settings, adapters)
             assembled = assemble(settings, patient(settings, adapters, logger), logger=logger, services=services)
         except BaseException:
             await adapters.close()

@@ -23,6 +23,7 @@ MEANINGS: Mapping[str, str] = {
     "forms": "the forms that reports may be sent in: switch a newer one on when all readers know it",
     "jwks": "the public keys of whoever issues the tokens",
     "rate": "how many requests one subject may send",
+    "grievance_keys": "whom grievances are sealed to; without it none is taken with a text: [sealing](sealing.md)",
     "routes": "who is told of which alerts by webhook: [webhooks](webhooks.md)",
     "clock_start": "where the system's clock begins, or at the log's last time if that is later; not in production",
     "clock_speed": "how much faster than real it runs; not in production",

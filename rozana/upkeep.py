@@ -70,9 +70,12 @@ def _verdict(rebuilt: Rebuilt) -> str:
 
 
 async def stream_ends(adapters: Adapters, states: Sequence[str]) -> Mapping[str, int]:
-    """The end of each stream of these states and of the nation: the offset that its next record will get."""
+    """The end of each stream of events of these states and of the nation: the offset that its next record will get."""
     names = [
-        stream.name(state) for stream in STREAMS.values() for state in (states if stream.per == "state" else (None,))
+        stream.name(state)
+        for stream in STREAMS.values()
+        if not stream.erasable
+        for state in (states if stream.per == "state" else (None,))
     ]
     return {name: await adapters.log.end(name) for name in sorted(names)}
 

@@ -64,7 +64,7 @@ def asyncapi(version: str, examples: Mapping[str, Mapping[str, Any]]) -> dict[st
                 "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in _SECURITY],
             }
         },
-        "channels": {kind: _channel(stream) for kind, stream in STREAMS.items()},
+        "channels": {kind: _channel(stream) for kind, stream in STREAMS.items() if not stream.erasable},
         "operations": {
             f"{writer}.{kind}": _operation(writer, stream)
             for kind, stream in STREAMS.items()

@@ -2,13 +2,28 @@
 
 from dataclasses import dataclass
 
-from libs.events import policy_v1, reports_v1
+from libs.events import grievances_v1, policy_v1, reports_v1
 from libs.events.alerts import AlertAcknowledged, AlertEscalated, AlertRaised, AlertResolved, AlertSnoozed
 from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
 from libs.events.clock import ClockReached
 from libs.events.digest import StateDayClosed
 from libs.events.districts import DistrictAdded, DistrictClosed
-from libs.events.grievances import GrievanceRaised
+from libs.events.grievances import (
+    GrievanceAgreed,
+    GrievanceAnswered,
+    GrievanceAppealed,
+    GrievanceAssigned,
+    GrievanceClosed,
+    GrievanceCloseProposed,
+    GrievanceErased,
+    GrievanceMerged,
+    GrievanceMessageSent,
+    GrievanceOpened,
+    GrievancePolicyAdopted,
+    GrievanceRaised,
+    GrievanceRejected,
+    GrievanceTriaged,
+)
 from libs.events.policy import PolicyAdopted
 from libs.events.presidents import LeaveGranted, PresidentAppointed, PresidentRelieved
 from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
@@ -56,7 +71,31 @@ _ENTRIES = (  # of one name the older versions first
             DayExcused,
         )
     ),
+    Entry(grievances_v1.GrievanceRaised, ("grievances",), from_clients=True),
     Entry(GrievanceRaised, ("grievances",), from_clients=True),
+    *(
+        Entry(data, ("grievances",), from_clients=True)
+        for data in (
+            GrievancePolicyAdopted,
+            GrievanceTriaged,
+            GrievanceAssigned,
+            GrievanceCloseProposed,
+            GrievanceClosed,
+            GrievanceRejected,
+            GrievanceMerged,
+        )
+    ),
+    *(  # through routes of their own
+        Entry(data, ("grievances",), from_clients=False, by=("ingest",))
+        for data in (
+            GrievanceAnswered,
+            GrievanceMessageSent,
+            GrievanceAgreed,
+            GrievanceAppealed,
+            GrievanceOpened,
+            GrievanceErased,
+        )
+    ),
     Entry(ClockReached, ("reports", "alerts", "grievances"), from_clients=False),
     Entry(StateDayClosed, ("reports",), from_clients=False, by=("notifier",)),
     *(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["reports", "alerts", "grievances", "system", "dead-letters"]
+Kind = Literal["reports", "alerts", "grievances", "grievance-keys", "system", "dead-letters"]
 Service = Literal["ingest", "aggregator", "notifier"]
 Reader = Literal["aicc", "pcc", "operator"]
 
@@ -15,10 +15,12 @@ class Stream:
     key: str
     writers: tuple[Service, ...]
     readers: tuple[Reader, ...]
-    """People outside; each of the three services may read every stream."""
+    """People outside; each of the three services may read every stream of events."""
     retention: str = "forever"
     keeps_hours: bool = True
     """False: nothing that is kept or shown of its records may tell more of their time than the day."""
+    erasable: bool = False
+    """True: no stream of events but values by key, of which each can be destroyed (libs/runtime/erasable.py)."""
 
     def name(self, state: str | None = None) -> str:
         """The stream's name, which is also its Kafka topic: `rozana.in-mp.reports`, `rozana.system`."""
@@ -33,6 +35,16 @@ STREAMS: dict[Kind, Stream] = {
         Stream("reports", "state", "district or state", ("ingest", "notifier"), ("aicc", "pcc")),
         Stream("alerts", "state", "district or state", ("notifier",), ("aicc", "pcc")),
         Stream("grievances", "state", "district or state", ("ingest", "notifier"), ("aicc",), keeps_hours=False),
+        Stream(
+            "grievance-keys",
+            "state",
+            "sealed text",
+            ("ingest",),
+            (),
+            retention="until erased",
+            keeps_hours=False,
+            erasable=True,
+        ),
         Stream("system", "nation", "service", ("ingest", "notifier"), ("operator",)),
         # A letter may hold a grievance: then its own time must not tell the hour either.
         Stream(
@@ -55,6 +67,11 @@ def state_of(stream: str) -> str | None:
     """`rozana.in-mp.reports` -> `in-mp`; None for a stream of no state."""
     parts = stream.split(".")
     return parts[1] if len(parts) == 3 else None  # noqa: PLR2004 -- rozana, state, kind
+
+
+def erasable(stream: str) -> bool:
+    """Whether it holds values that can be destroyed, and no events."""
+    return any(each.erasable for each in STREAMS.values() if stream.endswith(f".{each.kind}"))
 
 
 def keeps_hours(stream: str) -> bool:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from libs.events import policy_v1, reports_v1
+from libs.events import grievances_v1, policy_v1, reports_v1
 from libs.events.envelope import Event
+from libs.events.grievances import GrievanceRaised
 from libs.events.policy import PolicyAdopted
 from libs.events.reports import Activities, ReportCorrected, ReportFiled
 from libs.events.values import EventData, unchecked
@@ -44,7 +45,13 @@ def policy_adopted_v2(data: policy_v1.PolicyAdopted) -> PolicyAdopted:
     return unchecked(PolicyAdopted, {**vars(data), "credit": None, "hold": None, "escalate_minutes": ()})
 
 
+def grievance_raised_v2(data: grievances_v1.GrievanceRaised) -> GrievanceRaised:
+    """Nothing was written, and nobody asks after it."""
+    return unchecked(GrievanceRaised, {**vars(data), "sealed": None, "tracking": None, "author": None})
+
+
 UPCASTERS: Upcasters = {
+    grievances_v1.GrievanceRaised: grievance_raised_v2,
     policy_v1.PolicyAdopted: policy_adopted_v2,
     reports_v1.ReportFiled: report_filed_v2,
     reports_v1.ReportCorrected: report_corrected_v2,

@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from libs.events.streams import STREAMS, Reader, Service, Stream, state_of
+from libs.events.streams import STREAMS, Reader, Service, Stream, erasable, state_of
 from libs.runtime.topics import streams_of
 
 PREFIX = "rozana-"
 """Of every principal, so that they stand apart in a Kafka that others use too."""
 READS_ALL: Mapping[Service, bool] = {"ingest": False, "aggregator": True, "notifier": True}
-"""Whether a service reads every stream; if not, those that it writes."""
+"""Whether a service reads every stream of events; if not, what it writes."""
 Operation = Literal["Read", "Write", "Create", "Describe", "DescribeConfigs", "AlterConfigs"]
 PROVISIONING: tuple[Operation, ...] = ("Create", "Describe", "DescribeConfigs", "AlterConfigs")
 """Not Alter, which would raise the partition count."""
@@ -62,7 +62,8 @@ def granted(reader: Reader, states: Iterable[str]) -> tuple[str, ...]:
 def _service(name: Service, states: Iterable[str]) -> Access:
     streams = streams_of(states)
     writes = tuple(each for each in streams if name in _table(each).writers)
-    return Access(f"{PREFIX}{name}", reads=tuple(streams) if READS_ALL[name] else writes, writes=writes)
+    reads = tuple(each for each in streams if not erasable(each)) if READS_ALL[name] else writes
+    return Access(f"{PREFIX}{name}", reads=reads, writes=writes)
 
 
 def _table(stream: str) -> Stream:

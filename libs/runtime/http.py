@@ -29,9 +29,9 @@ from libs.runtime.principal import Principal, contains
 from libs.runtime.problems import FieldError, Problem, problem_of, retry_after
 from libs.runtime.telemetry import Logger, Metrics
 
-UNWATCHED_ROUTES = frozenset({"/v1/grievances"})
-"""Nothing is kept of these but a count, shown when the day is over: a time could expose a complainant."""
-UNLOGGED_ROUTES = UNWATCHED_ROUTES | {"/live", "/ready", "/metrics"}
+UNWATCHED = "/v1/grievance"
+"""Of routes that begin so nothing is kept but a count, shown when the day is over: an hour could expose somebody."""
+UNLOGGED_ROUTES = frozenset({"/live", "/ready", "/metrics"})
 EXPECTED = (Problem, Unauthenticated, Unavailable, HTTPException, RequestValidationError, ClientDisconnect)
 """Errors that are answered with a problem document."""
 METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
@@ -268,7 +268,7 @@ class _Access:
             await self._app(scope, receive, watched)
         except Exception as error:
             route = self._route(scope)
-            if route not in UNWATCHED_ROUTES:
+            if not route.startswith(UNWATCHED):
                 self._logger.exception("a request failed", method=_method(scope), route=route, exc_info=error)
             if status is not None:
                 # Half an answer is out: the server must cut the connection. Its log gets this text, not the error's.
@@ -281,12 +281,12 @@ class _Access:
     def _record(self, scope: Scope, status: int | None, seconds: float) -> None:
         method, route = _method(scope), self._route(scope)
         answered = "aborted" if status is None else str(status)
-        if route in UNWATCHED_ROUTES:
+        if route.startswith(UNWATCHED):
             self._metrics.later(self._metrics.http_requests, method, route, answered)
         else:
             self._requests(method, route, answered).inc()
             self._seconds(method, route).observe(seconds)
-        if route not in UNLOGGED_ROUTES:
+        if route not in UNLOGGED_ROUTES and not route.startswith(UNWATCHED):
             duration = round(seconds * 1000, 3)
             self._logger.info("request", method=method, route=route, status=answered, duration_ms=duration)
 

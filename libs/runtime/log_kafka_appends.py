@@ -23,7 +23,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from libs.events.streams import keeps_hours
+from libs.events.streams import erasable, keeps_hours
 from libs.runtime.clock import Clock
 from libs.runtime.errors import OutcomeUnknown, Unavailable
 from libs.runtime.log import NewRecord, Record
@@ -149,7 +149,11 @@ class Appends:
                 for job in jobs:
                     for record in job.records:
                         batch.append(
-                            timestamp=time, key=record.key.encode(), value=record.value, headers=list(record.headers)
+                            timestamp=time,
+                            key=record.key.encode(),
+                            # In a compacted topic no value is Kafka's word for: erase this key.
+                            value=(record.value or None) if erasable(name) else record.value,
+                            headers=list(record.headers),
                         )
                 batch.close()
                 ack = await (await producer.client.send_batch(batch, name, partition=0))

@@ -22,7 +22,13 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     # ingest
     "POST /v1/reports": _PRESIDENT,
     "POST /v1/events": _READERS,  # each event's type decides
+    "GET /v1/grievance-keys": _EVERYBODY,
     "POST /v1/grievances": _EVERYBODY,
+    "POST /v1/grievances/track": _EVERYBODY,  # by what follows from the tracking code
+    "POST /v1/grievances/act": _EVERYBODY,
+    "POST /v1/grievances/{id}/open": _AICC,
+    "POST /v1/grievances/{id}/answer": _AICC,
+    "POST /v1/grievances/{id}/erase": _AICC,
     "GET /v1/receipts/{id}": _READERS,
     # aggregator
     "GET /v1/states": _OFFICES,
@@ -56,6 +62,13 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "rozana.leave.granted.v1": _OFFICES,
     "rozana.report.reviewed.v1": _OFFICES,
     "rozana.day.excused.v1": _OFFICES,
+    "rozana.grievance_policy.adopted.v1": _AICC,
+    "rozana.grievance.triaged.v1": _AICC,
+    "rozana.grievance.assigned.v1": _AICC,
+    "rozana.grievance.close_proposed.v1": _AICC,
+    "rozana.grievance.closed.v1": _AICC,
+    "rozana.grievance.rejected.v1": _AICC,
+    "rozana.grievance.merged.v1": _AICC,
     # what comes from a stream of this kind
     "stream:reports": _READERS,
     "stream:alerts": _READERS,

@@ -198,6 +198,9 @@ class Settings(BaseModel):
     clock_speed: Annotated[float, BeforeValidator(_speed)] = Field(
         1.0, description="a factor above 0 and at most 100000, such as 600"
     )
+    grievance_keys: Annotated[Path, AfterValidator(_file)] | None = Field(
+        None, description="the path of a file of public keys that `rozana grievance-keys` has made"
+    )
     routes: Annotated[Path, AfterValidator(_file)] | None = Field(
         None, description="the path of a TOML file that names webhooks (docs/webhooks.md)"
     )

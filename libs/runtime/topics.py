@@ -7,7 +7,7 @@ a topic beside these stays.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from libs.events.streams import STREAMS, keeps_hours
+from libs.events.streams import STREAMS, erasable, keeps_hours
 
 PARTITIONS = 1
 """ADR 0002: never more."""
@@ -20,6 +20,9 @@ MOST_BYTES_OF_A_LETTER = 4_000_000
 BATCH_OVERHEAD = 100_000
 """Room for what Kafka adds to a batch."""
 FOREVER = str(2**63 - 1)
+ERASED_WITHIN_MS = 12 * 60 * 60 * 1000
+"""By the records' own times, which are days: what was erased yesterday is thrown away once something is written today,
+at the broker's cleaner's next turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,18 @@ def topic(stream: str, replicas: int, *, own_clock: bool = False) -> Topic:
     With `own_clock` the writer's clock counts everywhere: for tests and demos, which run on a shifted one.
     """
     by_writer = own_clock or not keeps_hours(stream)
+    policy = (
+        {
+            "cleanup.policy": "compact",
+            "delete.retention.ms": str(ERASED_WITHIN_MS),
+            "max.compaction.lag.ms": str(ERASED_WITHIN_MS),
+            "segment.ms": str(ERASED_WITHIN_MS),
+        }
+        if erasable(stream)
+        else {"cleanup.policy": "delete"}
+    )
     config = {
-        "cleanup.policy": "delete",
+        **policy,
         "max.message.bytes": str(most_bytes(stream) + BATCH_OVERHEAD),
         "message.timestamp.after.max.ms": FOREVER,
         "message.timestamp.type": "CreateTime" if by_writer else "LogAppendTime",

@@ -14,7 +14,7 @@ from libs.events.envelope import Event
 from libs.events.reports import FormName
 from libs.runtime.bodies import check_json, media_type, read_json_body
 from libs.runtime.clock import Clock
-from libs.runtime.http import Authenticated, limit_anonymous, principal_of, require
+from libs.runtime.http import Authenticated, principal_of, require
 from libs.runtime.principal import Principal
 from libs.runtime.problems import Problem
 from libs.runtime.telemetry import Metrics
@@ -32,7 +32,7 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a
 
 
 def routes(intake: Intake, clock: Clock, metrics: Metrics, forms: Sequence[FormName]) -> APIRouter:
-    """`POST /v1/reports`, `/v1/events`, `/v1/grievances` and `GET /v1/receipts/{id}`. `forms`: those that are taken."""
+    """`POST /v1/reports`, `/v1/events` and `GET /v1/receipts/{id}`. `forms`: those that are taken."""
     router = APIRouter(tags=["ingest"])
 
     @router.post("/v1/reports", status_code=202, responses=openapi.RECEIPTS, openapi_extra=openapi.report_body(forms))
@@ -76,22 +76,6 @@ def routes(intake: Intake, clock: Clock, metrics: Metrics, forms: Sequence[FormN
             event = read(check_json(body), body)
         return _answer(*await intake.accept(event, principal, at="/data"))
 
-    @router.post(
-        "/v1/grievances",
-        status_code=202,
-        responses=openapi.GRIEVANCE_RECEIPTS,
-        openapi_extra=openapi.grievance_body(),
-    )
-    async def post_grievance(request: Request) -> JSONResponse:
-        """Raise a grievance, without a token. Who sends it is not asked; when on the day, not kept."""
-        limit_anonymous(request)
-        body = await read_json_body(request, MOST_BYTES)
-        with _counting(metrics, grievance=True):
-            check_json(body)
-            event = bodies.grievance(body, clock.now())
-        status, receipt = await intake.accept(event, None)
-        return JSONResponse(asdict(receipt), status)
-
     @router.get("/v1/receipts/{id}", responses={200: openapi.RECEIPTS[200]}, response_model=Receipt)
     async def show_receipt(id: str, principal: Authenticated) -> JSONResponse:  # noqa: A002 -- the path's name
         """The receipt of an event once more. Reports, reviews and grievances have theirs for 45 days."""
@@ -126,16 +110,10 @@ def _answer(status: int, receipt: Receipt) -> Response:
 
 
 @contextmanager
-def _counting(metrics: Metrics, *, grievance: bool = False) -> Iterator[None]:
-    """Count what is refused for its shape. All else is counted by its type, in `intake`.
-
-    Who complains may get it right at the second try only: the hour of the first one is not told either.
-    """
+def _counting(metrics: Metrics) -> Iterator[None]:
+    """Count what is refused for its shape. All else is counted by its type, in `intake`."""
     try:
         yield
     except Problem:
-        if grievance:
-            metrics.later(metrics.events_received, "unread", "malformed")
-        else:
-            metrics.events_received.labels(type="unread", outcome="malformed").inc()
+        metrics.events_received.labels(type="unread", outcome="malformed").inc()
         raise

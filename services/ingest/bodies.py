@@ -1,10 +1,11 @@
 """From what clients send to events. The bodies are made of the event models: no field is named twice."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Generic, Literal, TypeVar, cast
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 
 from pydantic import BeforeValidator, StringConstraints, create_model
 
@@ -17,10 +18,10 @@ from libs.events.upcasters import lift
 from libs.events.values import EventData, Id, Model, broken
 from libs.runtime.bodies import validate
 from libs.runtime.problems import FieldError, Problem
+from services.ingest.grievance_bodies import UUID4_PATTERN, the_day
 
 D = TypeVar("D")
 
-UUID4_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
 URI_REFERENCE = r"^([A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+$"
 """The characters of RFC 3986; CloudEvents 1.0, section 3.1, asks for a non-empty one."""
 
@@ -41,22 +42,11 @@ def _members(data: type[EventData]) -> dict[str, Any]:
     }
 
 
-def _refuse_text(_text: object) -> None:
-    raise broken("text cannot be sent yet, because it cannot be sealed yet; leave it out")
-
-
 class _SentReport(Model):
     id: Id
     """Made by the client, version 7 advised. A retry has the same."""
     supersedes: Id | None = None
     """The version that this one corrects."""
-
-
-class _SentGrievance(Model):
-    id: Annotated[str, StringConstraints(pattern=UUID4_PATTERN, to_lower=True)]
-    """Of version 4: other versions tell when or where they were made."""
-    text: Annotated[None, BeforeValidator(_refuse_text)] = None
-    """Not taken yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +75,6 @@ FORM_OF: Mapping[str, FormName] = {
     data.type_name(): name for name, form in FORMS.items() for data in (form.filed, form.corrected)
 }
 """By event type; all others have none."""
-GrievanceBody: Final = create_model("GrievanceBody", __base__=_SentGrievance, **_members(GrievanceRaised))
 
 
 def _json(value: object) -> object:
@@ -115,9 +104,9 @@ class CloudEvent(Model, Generic[D]):
 POSTED: Mapping[str, type[CloudEvent[EventData]]] = {
     name: cast("type[CloudEvent[EventData]]", CloudEvent.__class_getitem__(entry.data))
     for name, entry in TYPES.items()
-    if entry.from_clients and "reports" in entry.streams
+    if entry.from_clients and entry.data.NAME != GrievanceRaised.NAME
 }
-"""What may be posted to /v1/events, by type; grievances have a route of their own."""
+"""What may be posted to /v1/events, by type; raising a grievance has a route of its own."""
 
 
 def report(item: object, body: bytes, arrival: Arrival, forms: Sequence[FormName]) -> Event:
@@ -149,16 +138,6 @@ def _not_taken(pointer: str, forms: Sequence[FormName]) -> Problem:
     return _at(pointer, f"this form is not taken here, but {' and '.join(forms)}")
 
 
-def grievance(body: bytes, at: datetime) -> Event:
-    """The event of a body of `POST /v1/grievances`: of who sent it nothing, of when the UTC day. Raises Problem 422."""
-    members = dict(validate(GrievanceBody, body))
-    event_id = members.pop("id")
-    del members["text"]
-    day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    data = GrievanceRaised.model_construct(state=_state(members["district"]), grievance_id=event_id, **members)
-    return Event(event_id, "urn:rozana:grievances", day, data)
-
-
 def posted(item: object, body: bytes, arrival: Arrival, forms: Sequence[FormName]) -> Event:
     """The event of a CloudEvent, given parsed and as text. Raises Problem 403 or 422."""
     name = item.get("type") if isinstance(item, dict) else None
@@ -170,6 +149,10 @@ def posted(item: object, body: bytes, arrival: Arrival, forms: Sequence[FormName
     sent = validate(model, body)
     if sent.subject != sent.data.subject:
         raise _at("/subject", "must be the district or state that the data is about")
+    if TYPES[name].streams == ("grievances",):
+        if not re.fullmatch(UUID4_PATTERN, sent.id):
+            raise _at("/id", "must be a UUID of version 4: others tell when they were made")
+        return lift(Event(sent.id, sent.source, the_day(arrival.at), sent.data, arrival.actor))
     return lift(Event(sent.id, sent.source, arrival.at, sent.data, arrival.actor, arrival.traceparent))
 
 

@@ -12,9 +12,11 @@ from libs.duty.outcomes import Outcome
 from libs.duty.state_duty import StateDuty
 from libs.events.catalogue import CATALOGUE
 from libs.events.envelope import Event
-from libs.events.grievances import GrievanceRaised
+from libs.events.grievances import CaseData, GrievanceAssigned, GrievancePolicyAdopted, GrievanceRaised
 from libs.events.reports import Report, ReportReviewed
 from libs.events.streams import stream_name
+from libs.grievances.cases import Case, Cases
+from libs.grievances.outcomes import Finding
 from services.ingest.known import Known, KnownEvents
 
 
@@ -23,9 +25,10 @@ class Rule(StrEnum):
 
     UNKNOWN_REPORT = "unknown-report"
     OTHER_TENURE = "other-tenure"
+    ABOUT_HIMSELF = "about-himself"
 
 
-Reason = Outcome | Rule
+Reason = Outcome | Finding | Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,17 @@ ANSWERS: Mapping[Reason, Answer | None] = {
     Outcome.JUDGED: Answer(422, "the day has been judged already", "day"),
     Outcome.CLOCK_AHEAD: Answer(422, "the clock is ahead of the log's own", "at"),  # never of what clients may send
     Rule.OTHER_TENURE: Answer(403, "your token is for another tenure", "tenure_id"),
+    Rule.ABOUT_HIMSELF: Answer(403, "nobody deals with a grievance about himself", "handler"),
+    Finding.APPLIED: None,
+    Finding.RAISED_ALREADY: Answer(409, "something else is already known under this id", ""),
+    Finding.NO_SUCH_CASE: Answer(404, "the district has no such grievance", "grievance_id"),
+    Finding.NOT_NOW: Answer(409, "the grievance is not in a status in which this can happen", "grievance_id"),
+    Finding.ERASED: Answer(409, "the texts of this grievance are erased", "grievance_id"),
+    Finding.NO_HIGHER_LEVEL: Answer(409, "there is no higher level to appeal to", ""),
+    Finding.NO_SUCH_TARGET: Answer(409, "duplicate_of must name an open grievance of the district", "duplicate_of"),
+    Finding.OLD_RULES: Answer(409, "the state has grievance rules of this version or a later one", "version"),
 }
-"""Every outcome; None is appended."""
+"""Every outcome and finding; None is appended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,28 +103,48 @@ class Refuse:
 Decision = Accept | Replay | Refuse
 
 
-def decide(event: Event, duty: StateDuty, known: KnownEvents, tenure_id: str | None) -> Decision:
-    """Decide about `event` as of `duty` and `known`.
+def decide(
+    event: Event, duty: StateDuty, known: KnownEvents, tenure_id: str | None, cases: Cases | None = None
+) -> Decision:
+    """Decide about `event` as of `duty`, `cases` and `known`.
 
-    `duty` is that of the event's state; `tenure_id` is what the sender's token says, if he has one.
+    `duty` and `cases` are those of the event's state; `tenure_id` is what the sender's token says, if he has one.
     """
     earlier = known.get(event.id)
     if earlier and earlier.is_same(event):
         return Replay(earlier)
-    for reason in (Outcome.CONFLICT,) if earlier else (_outcome(event, duty), _rule(event, known, tenure_id)):
+    reasons: tuple[Reason, ...] = (Outcome.CONFLICT,)
+    if not earlier:
+        reasons = (_outcome(event, duty, cases or Cases()), _rule(event, known, tenure_id, duty, cases or Cases()))
+    for reason in reasons:
         if answer := ANSWERS[reason]:
             return Refuse(reason, answer)
     return Accept(event, stream_name(CATALOGUE[event.data.NAME].streams[0], event.data.state))
 
 
-def _outcome(event: Event, duty: StateDuty) -> Outcome:
-    if isinstance(event.data, GrievanceRaised):  # it stands in another stream, so the fold of duty never sees it
-        return Outcome.APPLIED if duty.roster.get(event.data.district) else Outcome.UNKNOWN_DISTRICT
-    return duty.examine(event)
+def concerned(case: Case, duty: StateDuty) -> frozenset[str]:
+    """Whom the case may be about: the `person_id` of who has held the district since the day on which it was raised."""
+    district = duty.roster.get(case.district)
+    tenures = district.tenures if district else ()
+    return frozenset(each.person_id for each in tenures if each.until is None or case.day <= each.until)
 
 
-def _rule(event: Event, known: KnownEvents, tenure_id: str | None) -> Reason:
+def _outcome(event: Event, duty: StateDuty, cases: Cases) -> Reason:
+    match event.data:  # grievances stand in another stream, so the fold of duty never sees them
+        case GrievanceRaised(district=district) if not duty.roster.get(district):
+            return Outcome.UNKNOWN_DISTRICT
+        case GrievanceRaised() | GrievancePolicyAdopted() | CaseData():
+            return cases.examine(event.data)
+        case _:
+            return duty.examine(event)
+
+
+def _rule(event: Event, known: KnownEvents, tenure_id: str | None, duty: StateDuty, cases: Cases) -> Reason:
     match event.data:
+        case GrievanceAssigned(grievance_id=grievance_id, handler=handler):
+            about = cases.by_id.get(grievance_id)
+            if about and handler in concerned(about, duty):
+                return Rule.ABOUT_HIMSELF
         case Report(tenure_id=claimed) if claimed != tenure_id:
             return Rule.OTHER_TENURE
         case ReportReviewed(district=district, report_id=report_id):

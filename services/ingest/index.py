@@ -10,6 +10,7 @@ from libs.events.grievances import GrievanceRaised
 from libs.events.policy import PolicyAdopted
 from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
 from libs.events.streams import Kind, state_of, stream_name
+from libs.grievances.cases import Cases
 from libs.runtime.consumer import Batch, Checkpoint, Unreadable, breathe
 from libs.runtime.log import EventLog, Record
 from libs.runtime.positions import Positions
@@ -26,10 +27,11 @@ REMEMBERED = timedelta(days=45)
 
 
 class Index:
-    """The duty of each state, and the events known by id. A sink of `consume` without a durable position."""
+    """Duty and cases of each state, and the events known by id. A sink of `consume` without a durable position."""
 
     def __init__(self, states: Iterable[str], *, remembered: timedelta = REMEMBERED) -> None:
         self.duties = {state: StateDuty(state) for state in states}
+        self.cases = {state: Cases() for state in self.duties}
         self.positions = Positions(stream_name(kind, state) for state in self.duties for kind in KINDS)
         self.known: dict[str, Known] = {}
         self._remembered = remembered
@@ -61,6 +63,7 @@ class Index:
     async def fold(self, batch: Batch) -> None:
         state = state_of(batch.stream)
         duty = self.duties[state] if state and batch.stream == stream_name("reports", state) else None
+        cases = self.cases[state] if state and duty is None else None
         skimming = self._skimming.get(batch.stream)
         for done, item in enumerate(batch.items, 1):
             await breathe(done)
@@ -72,6 +75,8 @@ class Index:
                 if skimming is not None and isinstance(item.event.data, PolicyAdopted):
                     skimming.before_a_policy()
                 duty.evolve(item)
+            if cases is not None:
+                list(cases.evolve(item))
             if type(item.event.data) in HANDLES:
                 self._note(Known.at(item.event, batch.stream, item.offset))
         if skimming is not None:

@@ -5,16 +5,18 @@ Order of checks (guarantee 2), after the shape: what the sender may do, the repl
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from weakref import WeakValueDictionary
 
+from libs.events.catalogue import CATALOGUE
 from libs.events.codec import encode
 from libs.events.envelope import Event
 from libs.events.grievances import GrievanceRaised
 from libs.events.reports import ReportFiled, ReportReviewed
 from libs.events.streams import stream_name
+from libs.runtime.erasable import ErasableStore
 from libs.runtime.errors import OutcomeUnknown, Unavailable
 from libs.runtime.http import require
 from libs.runtime.log import EventLog, NewRecord
@@ -38,10 +40,18 @@ class Intake:
     """Takes events into the log, each id once, however many copies come and whoever hangs up (guarantees 1 and 2)."""
 
     def __init__(
-        self, log: EventLog, index: Index, metrics: Metrics, *, deadline_seconds: float = DEADLINE_SECONDS
+        self,
+        log: EventLog,
+        index: Index,
+        metrics: Metrics,
+        *,
+        kept: ErasableStore | None = None,
+        deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
+        """kept: where wrapped keys go; None where nothing sealed is taken."""
         self._log = log
-        self._index = index
+        self._kept = kept
+        self.index = index
         self._metrics = metrics
         self._received = cache(metrics.events_received.labels)
         self._deadline = deadline_seconds
@@ -52,16 +62,26 @@ class Intake:
         """States whose events in the log are all in the index, or known here. Not so after a start, nor after an append
         of unknown outcome: then the index has to catch up before anything is decided."""
 
-    async def accept(self, event: Event, principal: Principal | None, *, at: str = "") -> tuple[int, Receipt]:
+    async def accept(
+        self,
+        event: Event,
+        principal: Principal | None,
+        *,
+        at: str = "",
+        wrapped: bytes | None = None,
+        action: str | None = None,
+        before: Callable[[], None] = lambda: None,
+    ) -> tuple[int, Receipt]:
         """Append `event` (202) or recognise it (200); a grievance comes without a principal.
 
-        Answers when it is durable. `at` is the pointer to the event's data in what was sent. Raises Problem 403, 404,
-        409 and 422, and Unavailable.
+        Answers when it is durable. `at` is the pointer to the event's data in what was sent. `wrapped` is kept before
+        the event is appended. `action` is what must be allowed, if not the event's type. `before` is called before a
+        new event is appended, and may raise. Raises Problem 403, 404, 409 and 422, and Unavailable.
         """
         outcome = "failed"
         async with self._turn(event):
             try:
-                status, known, outcome = await self._take(event, principal, at)
+                status, known, outcome = await self._take(event, principal, at, wrapped, action, before)
             except Refused as refusal:
                 outcome = refusal.outcome
                 raise
@@ -73,7 +93,7 @@ class Intake:
         return status, known.receipt()
 
     def _count(self, event: Event, outcome: str) -> None:
-        if isinstance(event.data, GrievanceRaised):
+        if _quiet(event):
             self._metrics.later(self._metrics.events_received, event.type, outcome)
         else:
             self._received(event.type, outcome).inc()
@@ -89,11 +109,11 @@ class Intake:
 
         Reports, reviews and grievances are found for 45 days.
         """
-        if event_id not in self._index.known:
-            for state in self._index.duties:
+        if event_id not in self.index.known:
+            for state in self.index.duties:
                 if contains(principal.scope, state) or contains(state, principal.scope):
-                    await self._catch_up(state)
-        known = self._index.known.get(event_id)
+                    await self.catch_up(state)
+        known = self.index.known.get(event_id)
         if (
             known is None
             or not contains(principal.scope, known.subject)
@@ -102,54 +122,64 @@ class Intake:
             raise Problem(404, _NOT_HERE)
         return known.receipt()
 
-    async def _take(self, event: Event, principal: Principal | None, at: str) -> tuple[int, Known, str]:
+    async def _take(
+        self,
+        event: Event,
+        principal: Principal | None,
+        at: str,
+        wrapped: bytes | None,
+        action: str | None,
+        before: Callable[[], None],
+    ) -> tuple[int, Known, str]:
         """Status, place in the log, and a word for the metrics."""
-        self._check_sender(event, principal)
+        self._check_sender(event, principal, action)
         state, tenure_id = event.data.state, principal.tenure_id if principal else None
         caught_up = False
-        if event.id not in self._index.known and (type(event.data) not in COMMUTING or state not in self._current):
+        if event.id not in self.index.known and (type(event.data) not in COMMUTING or state not in self._current):
             # What does not commute is decided by all that stands before it, or two that exclude each other would both
             # be acknowledged. Of the rest, a copy is recognised by what `_append` remembers.
-            await self._catch_up(state)
+            await self.catch_up(state)
             caught_up = True
         while True:
             if copy := self._under_way.get(event.id):
                 # The same id, be it a retry or not: what becomes of it decides. A failure is shared.
                 await asyncio.shield(copy)
-            match decide(event, self._index.duties[state], self._index.known, tenure_id):
+            index = self.index
+            match decide(event, index.duties[state], index.known, tenure_id, index.cases[state]):
                 case Accept(stream=stream):
-                    return 202, await asyncio.shield(self._append_once(event, stream)), "accepted"
+                    before()
+                    return 202, await asyncio.shield(self._append_once(event, stream, wrapped)), "accepted"
                 case Replay(known=known):
                     return 200, known, "replayed"
                 case Refuse(reason=reason, answer=answer) if caught_up:
                     raise Refused(answer.status, answer.detail, reason, _where(event, answer, at))
                 case Refuse():
-                    await self._catch_up(state)
+                    await self.catch_up(state)
                     caught_up = True
 
-    def _check_sender(self, event: Event, principal: Principal | None) -> None:
-        if event.data.state not in self._index.duties:
+    def _check_sender(self, event: Event, principal: Principal | None, action: str | None) -> None:
+        if event.data.state not in self.index.duties:
             raise Refused(404, _NOT_HERE, "not-found")
         try:
-            require(principal, event.type if principal else "POST /v1/grievances", event.subject)
+            require(principal, action or (event.type if principal else "POST /v1/grievances"), event.subject)
         except Problem as problem:
             raise Refused(problem.status, problem.detail, _WORDS[problem.status]) from None
 
-    async def _catch_up(self, state: str) -> None:
+    async def catch_up(self, state: str) -> None:
         """Return when the index holds all that stands in the state's streams by now. Raises Unavailable."""
         try:
             async with asyncio.timeout(self._deadline):
                 for stream in (stream_name(kind, state) for kind in KINDS):
-                    await self._index.positions.reached(stream, await self._log.end(stream) - 1)
+                    await self.index.positions.reached(stream, await self._log.end(stream) - 1)
         except TimeoutError:
             raise Unavailable(
                 f"the index of ingest has not caught up with the log within {self._deadline:g} s"
             ) from None
         self._current.add(state)
 
-    def _append_once(self, event: Event, stream: str) -> asyncio.Task[Known]:
+    def _append_once(self, event: Event, stream: str, wrapped: bytes | None) -> asyncio.Task[Known]:
         """The append as a task of its own: a client that hangs up must not break it for the copies that wait."""
-        task = asyncio.create_task(self._append(event, stream))
+        task = asyncio.create_task(self._append(event, stream, wrapped))
         self._under_way[event.id] = task
 
         def landed(task: asyncio.Task[Known]) -> None:
@@ -160,19 +190,25 @@ class Intake:
         task.add_done_callback(landed)
         return task
 
-    async def _append(self, event: Event, stream: str) -> Known:
+    async def _append(self, event: Event, stream: str, wrapped: bytes | None) -> Known:
+        if wrapped is not None and self._kept is not None:
+            # First: a text whose key was lost could never be read. A key without its text does no harm.
+            await self._kept.put(stream_name("grievance-keys", event.data.state), event.id, wrapped)
         # What a retry is recognised by is written down: it must not change when this code learns a new version.
         event = replace(event, sha256=event.body_hash())
         headers, value = encode(event)
         # How long a grievance took is not kept: it would tell when it came.
-        watched = (
-            contextlib.nullcontext() if isinstance(event.data, GrievanceRaised) else self._metrics.append_seconds.time()
-        )
+        watched = contextlib.nullcontext() if _quiet(event) else self._metrics.append_seconds.time()
         with watched:
             (record,) = await self._log.append(stream, [NewRecord(event.subject, headers, value, event)])
         known = Known.at(event, stream, record.offset)
-        self._index.remember(known)
+        self.index.remember(known)
         return known
+
+
+def _quiet(event: Event) -> bool:
+    """Whether it has to do with a grievance: nothing then tells an hour."""
+    return CATALOGUE[event.data.NAME].streams == ("grievances",)
 
 
 class Refused(Problem):

@@ -38,6 +38,22 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What somebody without a token is answered: no offset, which would tell how many there are, and by asking twice
+    whether there was another meanwhile."""
+
+    id: str
+    received_at: str
+    """The UTC day at midnight."""
+    sha256: str
+    """Hex SHA-256 of the canonical body (RFC 8785), without what ingest sets."""
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> "Acknowledgement":
+        return cls(receipt.id, receipt.received_at, receipt.sha256)
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """An event's place in the log and what it takes to recognise a retry of it (guarantee 2)."""
 

@@ -9,8 +9,8 @@ from libs.events.catalogue import CATALOGUE, TYPES
 from libs.events.reports import FormName
 from libs.events.values import EventData
 from libs.runtime.openapi import PROBLEM, body_schema
-from services.ingest.bodies import FORM_OF, FORMS, POSTED, GrievanceBody
-from services.ingest.known import Receipt
+from services.ingest.bodies import FORM_OF, FORMS, POSTED
+from services.ingest.known import Acknowledgement, Receipt
 
 EVENT = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -22,9 +22,9 @@ RECEIPTS: dict[int | str, dict[str, Any]] = {
     200: {"model": Receipt, "description": "It is in the log already: the first receipt"},
     202: {"model": Receipt, "description": "It is in the log, durably", "headers": _LOCATION, "links": _LINKS},
 }
-GRIEVANCE_RECEIPTS: dict[int | str, dict[str, Any]] = {
-    200: RECEIPTS[200],
-    202: {"model": Receipt, "description": "It is in the log, durably"},  # who has no token cannot ask for the receipt
+ACKNOWLEDGEMENTS: dict[int | str, dict[str, Any]] = {  # who has no token cannot ask for the receipt
+    200: {"model": Acknowledgement, "description": "It is in the log already"},
+    202: {"model": Acknowledgement, "description": "It is in the log, durably"},
 }
 _ID = {"type": ["string", "null"], "description": "Null: what was sent has no id that is one"}
 
@@ -62,11 +62,7 @@ def report_body(forms: Sequence[FormName]) -> dict[str, Any]:
     bodies = {form: body_schema(FORMS[form].body, version=_older(FORMS[form].filed)) for form in forms}
     mapping = {form: schema["$ref"] for form, schema in bodies.items()}
     several = {"oneOf": list(bodies.values()), "discriminator": {"propertyName": "form", "mapping": mapping}}
-    return _body({"application/json": several if len(forms) > 1 else bodies[forms[0]]})
-
-
-def grievance_body() -> dict[str, Any]:
-    return _body({"application/json": body_schema(GrievanceBody)})
+    return body_of({"application/json": several if len(forms) > 1 else bodies[forms[0]]})
 
 
 def event_body(most_items: int, forms: Sequence[FormName]) -> dict[str, Any]:
@@ -77,7 +73,7 @@ def event_body(most_items: int, forms: Sequence[FormName]) -> dict[str, Any]:
     }
     mapping = {name: schema["$ref"] for name, schema in events.items()}
     event = {"oneOf": list(events.values()), "discriminator": {"propertyName": "type", "mapping": mapping}}
-    return _body({EVENT: event, BATCH: {"type": "array", "maxItems": most_items, "items": event}})
+    return body_of({EVENT: event, BATCH: {"type": "array", "maxItems": most_items, "items": event}})
 
 
 def _older(data: type[EventData]) -> str:
@@ -85,6 +81,6 @@ def _older(data: type[EventData]) -> str:
     return "" if data is CATALOGUE[data.NAME].data else f"V{data.VERSION}"
 
 
-def _body(schemas: Mapping[str, object]) -> dict[str, Any]:
+def body_of(schemas: Mapping[str, object]) -> dict[str, Any]:
     content = {media_type: {"schema": schema} for media_type, schema in schemas.items()}
     return {"requestBody": {"required": True, "content": content}}

@@ -20,6 +20,11 @@ def write_lock(path: Path) -> Iterator[None]:
         other.close()
 
 
+def holding(folder: Path, planted: bytes) -> list[str]:
+    """The files that hold these bytes."""
+    return sorted(path.name for path in folder.iterdir() if planted in path.read_bytes())
+
+
 def empty(folder: Path) -> Path:
     path = folder / "empty.db"
     path.touch()

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from libs.events.streams import STREAMS, Kind, Reader, Service, state_of, stream_name
+from libs.events.streams import STREAMS, Kind, Reader, Service, erasable, state_of, stream_name
 
 
 def test_the_table_has_every_kind_once() -> None:
@@ -40,10 +40,11 @@ def test_a_stream_is_per_state_or_for_the_nation(kind: Kind, state: str | None) 
 def test_each_stream_has_writers_and_readers_and_is_kept_for_ever(kind: Kind) -> None:
     stream = STREAMS[kind]
     assert stream.writers
-    assert stream.readers
+    assert bool(stream.readers) != stream.erasable
     assert set(stream.writers) <= set(get_args(Service))
     assert set(stream.readers) <= set(get_args(Reader))
-    assert stream.retention == "forever"
+    assert stream.retention == ("until erased" if stream.erasable else "forever")
+    assert erasable(f"rozana.in-mp.{kind}") == stream.erasable
 
 
 def test_grievances_are_read_by_the_national_office_only() -> None:

@@ -19,6 +19,8 @@ from libs.events.streams import stream_name
 from libs.events.values import EventData
 from libs.runtime.auth import Verifier, issue_demo_token
 from libs.runtime.clock import ManualClock
+from libs.runtime.erasable_sqlite import open_erasable
+from libs.runtime.grievance_keys import NO_KEYS, PublishedKeys
 from libs.runtime.health import Health
 from libs.runtime.http import create_app
 from libs.runtime.keys import DemoKeys, demo_keys
@@ -29,6 +31,7 @@ from libs.runtime.log_sqlite_rows import SCHEMA
 from libs.runtime.sqlite import DatabaseFile, open_file
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
 from services.ingest.component import build
+from services.ingest.grievance_desk import Sealing
 from tests.duty.events import STATE, STREAM, added, appointed, instant, policy, tenure
 
 TODAY, NOW = "2026-11-23", "2026-11-23T20:00"
@@ -145,8 +148,12 @@ async def running(
     log_type: type[SqliteEventLog] = SqliteEventLog,
     reads: bool = True,
     forms: tuple[FormName, ...] = ("daily.v1",),
+    published: PublishedKeys | None = None,
 ) -> AsyncIterator[Desk]:
-    """Ingest over the log in `folder`, in which `before` stands; `reads`: whether its loop runs."""
+    """Ingest over the log in `folder`, in which `before` stands; `reads`: whether its loop runs.
+
+    `published`: the keys that are published, with which sealed texts are taken.
+    """
     logged = io.StringIO()
     configure_logging(logged)
     clock = ManualClock(instant(NOW))
@@ -154,7 +161,16 @@ async def running(
     log = log_type(file, clock, append_deadline)
     keys, health, logger = demo_keys(folder), Health(), get_logger("ingest")
     metrics = Metrics(today=lambda: clock.now().date())
-    component = build(log=log, clock=clock, states=states, forms=forms, health=health, metrics=metrics)
+    kept = open_erasable(folder / "log-keys.db") if published else None
+    component = build(
+        log=log,
+        clock=clock,
+        states=states,
+        forms=forms,
+        health=health,
+        metrics=metrics,
+        sealing=Sealing(published or NO_KEYS, kept),
+    )
     app = create_app(
         "Ingest",
         [component.router],
@@ -175,3 +191,5 @@ async def running(
                 task.cancel()
     finally:
         await log.close()
+        if kept is not None:
+            await kept.close()

@@ -8,6 +8,7 @@ from libs.duty.outcomes import Outcome
 from libs.duty.state_duty import StateDuty
 from libs.events.envelope import Event
 from libs.events.grievances import GrievanceRaised, Severity
+from libs.grievances.outcomes import Finding
 from services.ingest.decide import ANSWERS, Accept, Decision, Reason, Refuse, Replay, Rule, decide
 from services.ingest.known import Known
 from tests.duty.events import (
@@ -104,17 +105,18 @@ def test_each_refusal_has_its_reason(reason: Reason) -> None:
 
 
 def test_the_table_answers_every_outcome() -> None:
-    assert set(ANSWERS) == {*Outcome, *Rule}
+    assert set(ANSWERS) == {*Outcome, *Finding, *Rule}
     taken = {reason for reason, answer in ANSWERS.items() if answer is None}
-    assert taken == {Outcome.APPLIED, Outcome.SUPPLEMENT}
-    assert set(REFUSALS) == set(ANSWERS) - taken - {Outcome.CLOCK_AHEAD}  # what no client can bring about
+    assert taken == {Outcome.APPLIED, Outcome.SUPPLEMENT, Finding.APPLIED}
+    of_cases = {*Finding, Rule.ABOUT_HIMSELF}  # tests/ingest/test_cases.py
+    assert set(REFUSALS) == set(ANSWERS) - taken - of_cases - {Outcome.CLOCK_AHEAD}  # what no client can bring about
 
 
 @pytest.mark.parametrize(
     ("status", "reasons"),
     [
-        (403, {Rule.OTHER_TENURE}),
-        (404, {Outcome.UNKNOWN_DISTRICT, Rule.UNKNOWN_REPORT}),
+        (403, {Rule.OTHER_TENURE, Rule.ABOUT_HIMSELF}),
+        (404, {Outcome.UNKNOWN_DISTRICT, Rule.UNKNOWN_REPORT, Finding.NO_SUCH_CASE}),
         (
             409,
             {
@@ -126,6 +128,7 @@ def test_the_table_answers_every_outcome() -> None:
                 Outcome.SECOND_HOLDER,
                 Outcome.OLD_VERSION,
                 Outcome.NO_HOLIDAY,
+                *(set(Finding) - {Finding.APPLIED, Finding.NO_SUCH_CASE}),
             },
         ),
     ],

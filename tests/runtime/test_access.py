@@ -26,9 +26,9 @@ def test_the_principals_are_the_services_the_job_the_offices_and_the_consumers_n
 @pytest.mark.parametrize(
     ("principal", "reads", "writes"),
     [
-        ("rozana-ingest", {"reports", "grievances", "system", "dead-letters"}, None),
-        ("rozana-aggregator", set(STREAMS), {"dead-letters"}),
-        ("rozana-notifier", set(STREAMS), None),
+        ("rozana-ingest", {"reports", "grievances", "grievance-keys", "system", "dead-letters"}, None),
+        ("rozana-aggregator", set(STREAMS) - {"grievance-keys"}, {"dead-letters"}),
+        ("rozana-notifier", set(STREAMS) - {"grievance-keys"}, None),
         ("rozana-topics", set(), set()),
         ("rozana-pcc-in-mp", {"reports", "alerts"}, set()),
         ("rozana-aicc-boards", {"reports"}, set()),

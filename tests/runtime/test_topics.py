@@ -17,8 +17,8 @@ def by_name(*found: Topic) -> dict[str, Topic]:
 def test_every_stream_of_the_states_and_the_nation_is_one_topic_of_one_partition() -> None:
     found = topics(["in-mp", "in-up"], 3)
     assert [each.name for each in found] == [
-        *("rozana.in-mp.reports", "rozana.in-mp.alerts", "rozana.in-mp.grievances"),
-        *("rozana.in-up.reports", "rozana.in-up.alerts", "rozana.in-up.grievances"),
+        *("rozana.in-mp.reports", "rozana.in-mp.alerts", "rozana.in-mp.grievances", "rozana.in-mp.grievance-keys"),
+        *("rozana.in-up.reports", "rozana.in-up.alerts", "rozana.in-up.grievances", "rozana.in-up.grievance-keys"),
         *("rozana.system", "rozana.dead-letters"),
     ]
     assert {each.partitions for each in found} == {1}
@@ -39,6 +39,14 @@ def test_records_are_kept_for_ever_and_by_more_than_one_broker(replicas: int, in
     }
 
 
+def test_only_the_keys_of_sealed_texts_are_compacted_and_within_a_day() -> None:
+    compacted = {each.name: each.config for each in topics(["in-mp"], 1) if each.config["cleanup.policy"] != "delete"}
+    (config,) = compacted.values()
+    assert list(compacted) == ["rozana.in-mp.grievance-keys"]
+    assert config["cleanup.policy"] == "compact"
+    assert int(config["segment.ms"]) == int(config["max.compaction.lag.ms"]) < 24 * 60 * 60 * 1000
+
+
 def test_a_dead_letter_fits_that_holds_the_largest_append_in_base64() -> None:
     assert int(topic("rozana.dead-letters", 1).config["max.message.bytes"]) > MOST_BYTES * 4 // 3 * 2
 
@@ -47,6 +55,7 @@ def test_the_broker_stamps_no_time_on_what_keeps_no_hours() -> None:
     stamped = {each.name: each.config["message.timestamp.type"] for each in topics(["in-mp"], 1)}
     assert {name for name, by in stamped.items() if by == "CreateTime"} == {
         "rozana.in-mp.grievances",
+        "rozana.in-mp.grievance-keys",
         "rozana.dead-letters",
     }
     assert len(stamped) == len(STREAMS)
