@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from libs.runtime.access import PREFIX
 from libs.runtime.auth import Verifier
 from libs.runtime.clock import Clock, ShiftedClock, SystemClock
 from libs.runtime.component import Background, Component
@@ -25,6 +27,7 @@ from libs.runtime.keys import demo_keys, read_jwks
 from libs.runtime.log import EventLog
 from libs.runtime.log_sqlite import open_log
 from libs.runtime.log_sqlite_rows import SCHEMA as LOG_SCHEMA
+from libs.runtime.membership import Alone, Membership
 from libs.runtime.patience import PatientLog, PatientStore, in_loop
 from libs.runtime.service import bind, run_service
 from libs.runtime.settings import Settings
@@ -215,6 +218,10 @@ def assemble(
     published = read_published(settings.grievance_keys) if settings.grievance_keys else NO_KEYS
     log, store, clock, states = adapters.log, adapters.store, adapters.clock, settings.states
     health, metrics = Health(), Metrics(today=lambda: clock.now().date())
+
+    def membership(service: str) -> Membership:
+        return _membership(settings, service, logger)
+
     builders: Mapping[str, Callable[[], Component]] = {
         "ingest": lambda: build_ingest(
             log=log,
@@ -226,7 +233,14 @@ def assemble(
             sealing=Sealing(published, adapters.kept),
         ),
         "aggregator": lambda: build_aggregator(
-            log=log, store=store, clock=clock, states=states, health=health, metrics=metrics, logger=logger
+            log=log,
+            store=store,
+            clock=clock,
+            states=states,
+            health=health,
+            metrics=metrics,
+            logger=logger,
+            membership=membership("aggregator"),
         ),
         "notifier": lambda: build_notifier(
             log=log,
@@ -237,6 +251,7 @@ def assemble(
             metrics=metrics,
             logger=logger,
             channels=[LogChannel(logger), *_webhooks(settings)],
+            membership=membership("notifier"),
         ),
     }
     components = [builders[name]() for name in SERVICES if name in services]
@@ -251,6 +266,18 @@ def assemble(
         logger=logger,
     )
     return Assembled(app, [loop for component in components for loop in component.background], health, metrics)
+
+
+def _membership(settings: Settings, service: str, logger: Logger) -> Membership:
+    """On Kafka, the group that is named as the service's principal; else nobody else works on these files."""
+    if not settings.on_kafka:
+        return Alone(settings.states)
+    from libs.runtime.log_kafka_client import cluster_of  # noqa: PLC0415 -- the embedded system does not wait for it
+    from libs.runtime.membership_kafka import KafkaMembership  # noqa: PLC0415 -- as above
+
+    name = settings.member or (f"{socket.gethostname()}-{settings.port}" if settings.port else None)
+    cluster = cluster_of(settings.log, read_security(settings))
+    return KafkaMembership(cluster, f"{PREFIX}{service}", name, settings.states, settings.session, logger)
 
 
 def _webhooks(settings: Settings) -> list[Channel]:

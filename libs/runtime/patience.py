@@ -16,6 +16,7 @@ from typing import TypeVar
 from libs.runtime.component import Background
 from libs.runtime.errors import Unavailable
 from libs.runtime.log import EventLog, LogReader, NewRecord, Record
+from libs.runtime.membership import fence
 from libs.runtime.store import Document, DocumentStore
 from libs.runtime.telemetry import Logger
 
@@ -81,7 +82,12 @@ class PatientLog:
         self._patience = _Patience("log", logger)
 
     async def append(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
-        return await self._patience(lambda: self._log.append(stream, records))
+        return await self._patience(lambda: self._fenced(stream, records))
+
+    async def _fenced(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
+        """Asked anew each time: a state may have gone to another member while the log was away."""
+        with (fence.get() or contextlib.nullcontext)():
+            return await self._log.append(stream, records)
 
     async def end(self, stream: str) -> int:
         return await self._patience(lambda: self._log.end(stream))

@@ -32,6 +32,7 @@ STATE_ALIASES = {"in-tg": "in-ts", "in-ct": "in-cg", "in-or": "in-od", "in-ut": 
 """Codes that ISO 3166-2:IN had before; taken on input, never answered."""
 REAL_TIME_ONLY = "not with ROZANA_ENV=production, which runs on the real clock"
 MOST_TIMES_FASTER = 100_000
+LONGEST_SESSION = 600
 KAFKA_TOGETHER = (
     ("kafka_password_file", "kafka_user"),
     ("kafka_user", "kafka_password_file"),
@@ -85,6 +86,12 @@ def _replication(text: str) -> int:
     if text not in {"1", "3"}:
         raise ValueError("neither 1 nor 3")
     return int(text)
+
+
+def _session(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= LONGEST_SESSION:
+        raise ValueError("not a number of seconds")
+    return float(text)
 
 
 def _user(text: str) -> str:
@@ -188,6 +195,10 @@ class Settings(BaseModel):
     kafka_key_file: Annotated[Path, AfterValidator(_file)] | None = Field(
         None, description="the path of a PEM file without a password, with ROZANA_KAFKA_CERT_FILE"
     )
+    member: Annotated[str, AfterValidator(_user)] | None = Field(
+        None, description="a name of letters, digits and . _ -, which no other process of the same service has"
+    )
+    session: Annotated[float, BeforeValidator(_session)] = Field(10.0, description="1 to 600, in whole seconds")
     mongo_driver: Literal["motor", "pymongo"] = Field("motor", description="motor or pymongo")
     rate: Annotated[Rate, BeforeValidator(Rate.parse)] = Field(
         Rate(50, 500), description="requests a second/burst such as 50/500, each from 1 to 1000000"
