@@ -40,10 +40,14 @@ from rozana.states import state_codes
 from services.aggregator.component import build as build_aggregator
 from services.ingest.component import build as build_ingest
 from services.ingest.grievance_desk import Sealing
+from services.notifier.channels.alertmanager import AlertmanagerChannel, Manager
 from services.notifier.channels.channel import Channel
 from services.notifier.channels.log import LogChannel
-from services.notifier.channels.webhook import WebhookChannel
+from services.notifier.channels.mail import MailChannel, Relay
+from services.notifier.channels.others import Others, OthersChannel
+from services.notifier.channels.webhook import Endpoint, WebhookChannel
 from services.notifier.component import build as build_notifier
+from services.notifier.routes_entries import Made
 from services.notifier.routes_file import read_routes
 
 if TYPE_CHECKING:
@@ -250,7 +254,7 @@ def assemble(
             health=health,
             metrics=metrics,
             logger=logger,
-            channels=[LogChannel(logger), *_webhooks(settings)],
+            channels=[LogChannel(logger), *channels_of(settings)],
             membership=membership("notifier"),
         ),
     }
@@ -280,10 +284,22 @@ def _membership(settings: Settings, service: str, logger: Logger) -> Membership:
     return KafkaMembership(cluster, f"{PREFIX}{service}", name, settings.states, settings.session, logger)
 
 
-def _webhooks(settings: Settings) -> list[Channel]:
+def channels_of(settings: Settings) -> list[Channel]:
     """What the routes file names; the environment holds its secrets. Raises StartRefused."""
-    endpoints = [] if settings.routes is None else read_routes(settings.routes, os.environ, state_codes())
-    return [WebhookChannel(endpoint) for endpoint in endpoints]
+    made = [] if settings.routes is None else read_routes(settings.routes, os.environ, state_codes())
+    return [_channel(each) for each in made]
+
+
+def _channel(made: Made) -> Channel:
+    match made:
+        case Endpoint():
+            return WebhookChannel(made)
+        case Relay():
+            return MailChannel(made)
+        case Manager():
+            return AlertmanagerChannel(made)
+        case Others():
+            return OthersChannel(made)
 
 
 async def up(

@@ -46,6 +46,9 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "POST /v1/alerts/{id}/snooze": _OFFICES,
     "GET /v1/deliveries": _DELIVERERS,  # operators without content
     "POST /v1/deliveries/retry": _DELIVERERS,
+    "GET /v1/contacts/{state}": _OFFICES,  # AICC's own people: by AICC
+    "PUT /v1/contacts/{state}/{id}": _OFFICES,
+    "DELETE /v1/contacts/{state}/{id}": _OFFICES,
     # events
     "rozana.report.filed.v1": _PRESIDENT,
     "rozana.report.filed.v2": _PRESIDENT,

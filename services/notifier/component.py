@@ -25,6 +25,8 @@ from services.notifier.alerts import PROJECTIONS
 from services.notifier.api import routes
 from services.notifier.channels.channel import Channel
 from services.notifier.channels.log import LogChannel
+from services.notifier.contacts import Contacts
+from services.notifier.contacts_api import contact_routes
 from services.notifier.deliveries import Deliveries
 from services.notifier.deliveries_api import delivery_routes
 from services.notifier.delivery import Courier
@@ -112,6 +114,11 @@ def build(
         *(partial(courier.work, name) for name in (*names, None)),
         partial(look_after_gauges, "notifier", log, consumers, metrics, standing.look),
     ]
-    answering = routes(log, alerts, deliveries, clock, states), delivery_routes(deliveries, states, wake=courier.wake)
+    for_people = [channel.name for channel in channels if channel.route is None]
+    answering = (
+        routes(log, alerts, deliveries, clock, states),
+        delivery_routes(deliveries, states, wake=courier.wake),
+        contact_routes(Contacts(store), states, for_people),
+    )
     router = APIRouter(routes=[route for each in answering for route in each.routes])
     return Component("notifier", router, background)

@@ -149,6 +149,14 @@ def request_of(route: str, world: World, who: Principal | None) -> tuple[str, st
             return method, f"/v1/alerts/{MISSED}/snooze", {"until": "2030-01-01T00:00:00Z"}, SILENT
         case "POST /v1/alerts/{id}/acknowledge":
             return method, f"/v1/alerts/{MISSED}/acknowledge", {}, SILENT
+        case "PUT /v1/contacts/{state}/{id}":
+            contact = {
+                "name": "A",
+                "audience": "pcc",
+                "from": DAY.isoformat(),
+                "ways": [{"channel": "x", "address": "a@b.c"}],
+            }
+            return method, f"/v1/contacts/{STATE}/{uuid4()}", contact, STATE
         case "POST /v1/deliveries/retry":
             return method, path, {"channel": "log"}, None
         case _ if route in LISTS:
@@ -216,7 +224,7 @@ async def test_routes_grant_what_the_table_grants(tmp_path: Path) -> None:
                     assert answer.status_code not in {401, 403, 404}, case
                     assert answer.status_code < 500, case
                     granted += 1
-                    for item in answer.json().get("items", ()):
+                    for item in answer.json().get("items", ()) if answer.content else ():
                         if who.role == "operator":
                             assert not {"subject", "state", "alert_id", "period"} & item.keys(), case
                         else:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from itertools import product
@@ -24,6 +24,7 @@ from services.notifier import delivery
 from services.notifier.alerts import PROJECTIONS
 from services.notifier.channels.channel import Channel, Message, NotNow, Undeliverable
 from services.notifier.channels.log import LogChannel
+from services.notifier.contacts import Contact, Contacts
 from services.notifier.delivery import Courier
 from services.notifier.dispatch import (
     FIRST_PAUSE,
@@ -176,7 +177,9 @@ class PostOffice:
 
 
 @contextlib.asynccontextmanager
-async def post_office(folder: Path, *channels: Channel, events: Sequence[Event] = EVENING) -> AsyncIterator[PostOffice]:
+async def post_office(
+    folder: Path, *channels: Channel, events: Sequence[Event] = EVENING, people: Mapping[str, Contact] | None = None
+) -> AsyncIterator[PostOffice]:
     """After an evening with two silent districts, whose alerts nobody has delivered yet."""
     async with world(folder) as state:
         state.rules = (MISSED_REPORT, GRIEVANCE_RAISED)
@@ -188,6 +191,8 @@ async def post_office(folder: Path, *channels: Channel, events: Sequence[Event] 
         store = open_store(folder / "store.db")
         try:
             office = PostOffice(state, store, channels)
+            for contact_id, contact in (people or {}).items():
+                await Contacts(store).put(STATE, contact_id, contact)
             await office.fold()
             yield office
         finally:

@@ -16,7 +16,7 @@ import pytest
 from services.notifier.channels.channel import Reason
 from services.notifier.channels.webhook import Endpoint, WebhookChannel
 from services.notifier.dispatch import FIRST_PAUSE, LEASE, LONGEST_PAUSE, MOST_ATTEMPTS
-from services.notifier.routes_file import _Webhook
+from services.notifier.routes_entries import Webhook
 from services.notifier.routing import Route
 from tests.duty.events import code
 from tests.notifier import sink as sinks
@@ -76,7 +76,7 @@ async def test_the_documented_receiver_believes_what_it_should(tmp_path: Path) -
 
 def test_the_page_names_all_members_and_reasons() -> None:
     table = PAGE.partition("## What arrives")[0]
-    assert set(re.findall(r"^\| `([a-z_]+)` \|", table, re.M)) == set(_Webhook.model_fields)
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", table, re.M)) == set(Webhook.model_fields)
     answers = PAGE.partition("## What Rozana makes of the answer")[2].partition("Pauses double")[0]
     assert [reason for reason in get_args(Reason) if f"`{reason}`" not in answers] == []
 

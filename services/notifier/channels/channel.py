@@ -25,9 +25,12 @@ Reason = Literal[
     "timed-out",
     "busy",
     "failing",
+    "not-let-in",
 ]
 """Why a channel did not send, in fixed words: they are kept and shown, and hold nothing of message or answer."""
-NOT_LEFT: frozenset[Reason] = frozenset({"address-refused", "name-not-found", "unreachable", "tls-failed"})
+NOT_LEFT: frozenset[Reason] = frozenset(
+    {"address-refused", "name-not-found", "unreachable", "tls-failed", "not-let-in"}
+)
 """After these the other side cannot have seen anything of the message; after any other word it may have."""
 Language = Literal["hi", "en"]
 

@@ -1,0 +1,87 @@
+"""The channel for operators: Alertmanager, by its API v2 (`POST /api/v2/alerts`), which groups, silences and pages.
+
+It knows an alert by its labels: what comes again after a crash is the same alert to it. It holds one for a day, unless
+it is told again.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import httpx
+
+from libs.events.envelope import format_instant
+from services.notifier.channels.channel import About, Message, NotNow, Undeliverable
+from services.notifier.messages import letter
+from services.notifier.routing import Route
+
+DEADLINE_SECONDS = 15.0
+HELD = timedelta(days=1)
+BUSY = frozenset({408, 425, 429})
+SEVERITIES = ("info", "warning", "critical")
+"""By level, from 1; above the last as the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """One [[alertmanager]] of the routes file, already checked (routes_entries.py)."""
+
+    name: str
+    url: str
+    route: Route
+    allow_private: bool = False
+    token: str | None = field(default=None, repr=False)
+
+
+class AlertmanagerChannel:
+    """One Alertmanager."""
+
+    gathers = False
+
+    def __init__(self, manager: Manager) -> None:
+        self.name = manager.name
+        self.route = manager.route
+        self._url = manager.url.rstrip("/") + "/api/v2/alerts"
+        self._headers = {} if manager.token is None else {"Authorization": f"Bearer {manager.token}"}
+
+    async def send(self, message: Message) -> None:
+        alerts = [alert_of(alert) for alert in message.about] or [TEST]
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE_SECONDS) as client:
+                answer = await client.post(
+                    self._url, json=alerts, headers=self._headers | {"Idempotency-Key": message.key}
+                )
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise NotNow("unreachable") from None
+        except httpx.TimeoutException:
+            raise NotNow("timed-out") from None
+        except httpx.HTTPError:
+            raise NotNow("broke-off") from None
+        if answer.is_success:
+            return
+        if answer.is_server_error or answer.status_code in BUSY:
+            raise NotNow("busy" if answer.status_code in BUSY else "failing")
+        raise Undeliverable("redirected" if answer.is_redirect else "refused")
+
+
+TEST: dict[str, object] = {
+    "labels": {"alertname": "rozana-test", "severity": "info"},
+    "annotations": {"summary": "A test from Rozana"},
+}
+
+
+def alert_of(alert: About) -> dict[str, object]:
+    """As the API's `postableAlert`: labels tell which it is, annotations what it says."""
+    written = letter(Message("", (alert,)), "en")
+    return {
+        "labels": {
+            "alertname": f"rozana-{alert.rule.value}",
+            "severity": SEVERITIES[min(alert.level, len(SEVERITIES)) - 1],
+            "state": alert.state,
+            "subject": alert.subject,
+            "period": alert.period,
+            "level": str(alert.level),
+        },
+        "annotations": {"summary": written.title, "description": written.text, "alert": f"/v1/alerts/{alert.alert_id}"},
+        "startsAt": alert.raised_at,
+        "endsAt": format_instant(datetime.fromisoformat(alert.raised_at) + HELD),
+    }
