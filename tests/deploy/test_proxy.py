@@ -62,6 +62,12 @@ class _Echo(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.do_GET()
 
+    def do_PUT(self) -> None:
+        self.do_GET()
+
+    def do_DELETE(self) -> None:
+        self.do_GET()
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass
 
@@ -99,7 +105,7 @@ def test_nginx_accepts_the_file() -> None:
 @pytest.mark.parametrize(("service", "method", "path"), ROUTES)
 def test_every_route_reaches_its_service(proxy: httpx.Client, service: str, method: str, path: str) -> None:
     path += "?a=%2F&b"
-    reached = proxy.request(method, path, json={} if method == "POST" else None).json()
+    reached = proxy.request(method, path, json={} if method in {"POST", "PUT"} else None).json()
     assert reached["name"] == service, "name this route's service in deploy/proxy/nginx.conf"
     assert reached["line"] == f"{method} {path} HTTP/1.1"
 
