@@ -13,6 +13,7 @@ from rozana.commands import (
     dead_letters,
     demo,
     doctor,
+    grievance,
     rebuild,
     roster,
     schema,
@@ -24,7 +25,7 @@ from rozana.commands import (
 )
 from rozana.commands.shared import tell
 
-COMMANDS = (serve, token, tail, rebuild, verify, doctor, backup, demo, roster, dead_letters, schema, topics)
+COMMANDS = (serve, token, tail, rebuild, verify, doctor, backup, demo, roster, grievance, dead_letters, schema, topics)
 """In the order of `rozana --help`. To add a command: a file in rozana/commands, and its name here."""
 
 

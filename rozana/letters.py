@@ -63,27 +63,35 @@ async def print_letter(settings: Settings, stream: str, offset: int, *, as_json:
 
 
 def members(letter: Letter) -> dict[str, object]:
-    """For programs: header values and the value in Base64."""
+    """For programs: header values and the value in Base64; null where they are not shown."""
+    shown = keeps_hours(letter.stream)
     return {
         "stream": letter.stream,
         "offset": letter.offset,
-        "key": letter.key,
+        "key": letter.key if shown else None,
         "time": letter.met,
         "reason": letter.reason,
         "fault_now": letter.fault(),
-        "headers": [[name, b64encode(value).decode()] for name, value in letter.headers],
-        "value": b64encode(letter.value).decode(),
+        "headers": [[name, b64encode(value).decode()] for name, value in letter.headers] if shown else None,
+        "value": b64encode(letter.value).decode() if shown else None,
     }
 
 
 def _whole(letter: Letter) -> Iterator[str]:
-    """For people: bytes as Python writes them, so that none is lost and none does harm."""
+    """For people: bytes as Python writes them, so that none is lost and none does harm.
+
+    Of a grievance neither the district nor a byte: whoever looks after a machine is not AICC.
+    """
+    shown = keeps_hours(letter.stream)
     yield f"stream   {printable(letter.stream)}"
     yield f"offset   {letter.offset}"
-    yield f"key      {printable(letter.key)}"
+    yield f"key      {printable(letter.key) if shown else '-'}"
     yield f"time     {letter.met}"
     yield f"reason   {printable(letter.reason)}"
     yield f"now      {letter.fault() or 'can be read'}"
+    if not shown:
+        yield "value    kept whole, and not shown: it is about a grievance"
+        return
     for name, value in letter.headers:
         yield f"header   {printable(name)} {value!r}"
     yield f"value    {len(letter.value)} bytes"

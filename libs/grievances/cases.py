@@ -180,9 +180,10 @@ class Cases:
                 continue
             if case.status is Status.CLOSE_PROPOSED:
                 case.status, case.how, case.since = Status.CLOSED, "silence", falls
-            elif case.due is not None:
-                case.overdue.add(case.due)
-                yield Overdue(case, case.due)
+            else:
+                due = falls - A_DAY
+                case.overdue.add(due)
+                yield Overdue(case, due)
 
     def _go_on(self, data: CaseData, day: date, event_id: str, offset: int) -> None:
         case = self.by_id[data.grievance_id]

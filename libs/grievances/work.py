@@ -12,16 +12,24 @@ _ABOUT = b"rozana work v1 "
 
 
 def is_done(grievance_id: str, number: str, bits: int) -> bool:
-    digest = hashlib.sha256(_ABOUT + f"{grievance_id} {number}".encode()).digest()
-    return int.from_bytes(digest, "big") >> (256 - bits) == 0
+    return _has_zeros(hashlib.sha256(_begun(grievance_id) + number.encode()).digest(), bits)
 
 
 def do(grievance_id: str, bits: int) -> str:
-    """Some 2**bits hashes, a microsecond each."""
-    begun = hashlib.sha256(_ABOUT + f"{grievance_id} ".encode())
-    for number in count():
+    """The smallest such number; some 2**bits hashes."""
+    begun = hashlib.sha256(_begun(grievance_id))
+
+    def fits(number: int) -> bool:
         tried = begun.copy()
         tried.update(str(number).encode())
-        if int.from_bytes(tried.digest(), "big") >> (256 - bits) == 0:
-            return str(number)
-    raise AssertionError("count() never ends")
+        return _has_zeros(tried.digest(), bits)
+
+    return str(next(filter(fits, count())))
+
+
+def _begun(grievance_id: str) -> bytes:
+    return _ABOUT + f"{grievance_id} ".encode()
+
+
+def _has_zeros(digest: bytes, bits: int) -> bool:
+    return int.from_bytes(digest, "big") >> (256 - bits) == 0

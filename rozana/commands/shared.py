@@ -72,10 +72,19 @@ def demo_token(settings: Settings, role: str, scope: str, tenure: str | None = N
 
 def office_client(settings: Settings, state: str) -> "Client":
     """With ROZANA_TOKEN, or in a demo one of the state's office, made on the spot. Raises RozanaError."""
+    return _client(settings, "pcc", state)
+
+
+def aicc_client(settings: Settings) -> "Client":
+    """The same for the national office."""
+    return _client(settings, "aicc", "in")
+
+
+def _client(settings: Settings, role: str, scope: str) -> "Client":
     from rozana.client import Client
 
     if settings.token is not None:
         return Client(settings.url, settings.token.get_secret_value())
     if settings.env != "demo":
         raise RozanaError("ROZANA_TOKEN: required with ROZANA_ENV=production")
-    return Client(settings.url, demo_token(settings, "pcc", state))
+    return Client(settings.url, demo_token(settings, role, scope))

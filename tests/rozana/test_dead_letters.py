@@ -4,7 +4,7 @@ import ast
 import asyncio
 import io
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,8 +93,23 @@ def test_a_list_of_one_state_tells_neither_district_nor_hour_of_a_grievance(tmp_
     assert out.split()[:4] == [GRIEVANCES, "0", "-", "2026-11-23"]
     _, out, _ = command("dead-letters", "show", GRIEVANCES, "0", **data)
     assert "time     2026-11-23\n" in out
+    assert "key      -\n" in out
+    assert "kept whole, and not shown" in out
     _, out, _ = command("dead-letters", "list", **data)
     assert len(out.splitlines()) == 2
+
+
+def test_of_a_grievance_show_gives_neither_district_nor_a_byte(tmp_path: Path, command: Command) -> None:
+    planted = NewRecord("in-rj.planted", (("ce_id", b"planted"),), b'{"category": "planted"')
+    data = kept(tmp_path, [planted], GRIEVANCES)
+    told = [command("dead-letters", "show", GRIEVANCES, "0", *more, **data) for more in ((), ("--json",))]
+    for code, out, _ in told:
+        assert code == 0
+        assert "planted" not in out
+        assert b64encode(b"planted")[:8].decode() not in out
+        assert "not JSON" in out
+    shown = json.loads(told[1][1])
+    assert (shown["key"], shown["headers"], shown["value"]) == (None, None, None)
 
 
 def test_none_is_no_error(tmp_path: Path, command: Command) -> None:
