@@ -72,12 +72,12 @@ def format_instant(instant: datetime) -> str:
     (Inside an event's data pydantic writes them: the same, but a fraction always has six digits.)
     ValueError for a time without an offset: it would be read as the machine's own zone.
     """
-    if instant.tzinfo is None:
-        raise ValueError("an instant needs an offset from UTC")
-    text = instant.astimezone(UTC).isoformat()
-    return (
-        text.removesuffix("+00:00").rstrip("0").rstrip(".") + "Z" if "." in text else text.removesuffix("+00:00") + "Z"
-    )
+    if instant.tzinfo is not UTC:  # nearly never
+        if instant.tzinfo is None:
+            raise ValueError("an instant needs an offset from UTC")
+        instant = instant.astimezone(UTC)
+    text = instant.isoformat().removesuffix("+00:00")
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}Z"
 
 
 def parse_instant(text: str) -> datetime:

@@ -80,19 +80,24 @@ class FaultLimit:
     """Stops a reader loudly when too much is unreadable in a row, or as a share."""
 
     def __init__(self) -> None:
-        self._recent: deque[bool] = deque(maxlen=SHARE_OF)
+        self._counted = 0
         self._in_a_row = 0
-        self._faults = 0
+        self._faults: deque[int] = deque()
+        """Which of all records they were, those of the last SHARE_OF."""
 
     def count(self, *, unreadable: bool) -> None:
         """Raises ReadStopped past the limits."""
-        if len(self._recent) == SHARE_OF:
-            self._faults -= self._recent[0]
-        self._recent.append(unreadable)
-        self._faults += unreadable
-        self._in_a_row = self._in_a_row + 1 if unreadable else 0
-        if self._in_a_row > MOST_IN_A_ROW or self._faults > SHARE_OF * MOST_SHARE:
+        self._counted += 1
+        if not unreadable:
+            self._in_a_row = 0
+            return
+        self._in_a_row += 1
+        self._faults.append(self._counted)
+        while self._faults[0] <= self._counted - SHARE_OF:
+            self._faults.popleft()
+        if self._in_a_row > MOST_IN_A_ROW or len(self._faults) > SHARE_OF * MOST_SHARE:
+            recent = min(self._counted, SHARE_OF)
             raise ReadStopped(
-                f"{self._in_a_row} records in a row and {self._faults} of the last {len(self._recent)} cannot be read:"
+                f"{self._in_a_row} records in a row and {len(self._faults)} of the last {recent} cannot be read:"
                 " update this program, or see `rozana dead-letters list`"
             )

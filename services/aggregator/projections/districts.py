@@ -69,7 +69,8 @@ def evolve(snapshot: Districts, documents: Documents, recorded: Recorded) -> Non
     duty = snapshot.duty
     known = dict(duty.days)
     step = duty.evolve(recorded)
-    let_go = _let_go(snapshot, {**known, **step.days})
+    # Days are let go of from the oldest on.
+    let_go = next(iter(known), None) not in duty.days and _let_go(snapshot, {**known, **step.days})
     touched = set(duty.roster.districts) if let_go else _touched(duty, step.transitions)
     match recorded.event.data:
         case (
