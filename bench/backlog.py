@@ -26,14 +26,14 @@ from libs.runtime.clock import ManualClock
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.log_kafka import open_log as open_kafka
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.pointer import POINTERS, live_collection, snapshots_of
 from libs.runtime.projection import collection_hash
-from libs.runtime.projector import POINTERS, live_collection, snapshots_of
 from libs.runtime.store_mongo import open_store as open_mongo
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Metrics, get_logger
 from services.aggregator.projections.state_days import STATE_DAYS
 from services.aggregator.projector import PROJECTIONS
-from services.aggregator.rebuild import rebuild
+from services.aggregator.rebuild import Rebuilding
 
 FIRST = date(2025, 11, 1)
 MOST_MIB = 200
@@ -84,7 +84,7 @@ async def _embedded(folder: Path, india: India) -> str:
     log, store = open_log(folder / "log", ManualClock(india.until)), open_store(folder / "store.db")
     try:
         letters = DeadLetters(log, ManualClock(india.until), Metrics(), get_logger("bench"))
-        return (await rebuild(STATE_DAYS, log, store, india.codes, dead_letters=letters)).hash
+        return (await Rebuilding(STATE_DAYS, log, store, letters).rebuild(india.codes)).hash
     finally:
         await log.close()
         await store.close()

@@ -19,7 +19,7 @@ from libs.runtime.service import COLLECT_AFTER
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Metrics, get_logger
 from services.aggregator.projections.state_days import STATE_DAYS
-from services.aggregator.rebuild import rebuild
+from services.aggregator.rebuild import Rebuilding
 
 FIRST = date(2025, 11, 1)
 SAME = ("status", "report_id", "received_at", "holder", "supplements")
@@ -68,7 +68,7 @@ async def _rebuilt(folder: Path, which: str, india: India) -> Mapping[str, Any]:
     log, store = open_log(folder / which, clock), open_store(folder / "store" / "store.db")
     try:
         letters = DeadLetters(log, clock, metrics, get_logger("bench"))
-        rebuilt = await rebuild(STATE_DAYS, log, store, india.codes, dead_letters=letters)
+        rebuilt = await Rebuilding(STATE_DAYS, log, store, letters).rebuild(india.codes)
         ids = await store.ids(rebuilt.collection)
         return {
             name: each.body for name, each in (await store.get_many(rebuilt.collection, ids)).items() if "/" in name

@@ -34,7 +34,7 @@ from libs.runtime.settings import Settings
 from libs.runtime.sqlite import Schema
 from libs.runtime.store import DocumentStore
 from libs.runtime.store_sqlite import SCHEMA as STORE_SCHEMA
-from libs.runtime.store_sqlite import open_store
+from libs.runtime.store_sqlite import SqliteDocumentStore, open_store
 from libs.runtime.telemetry import Logger, Metrics
 from rozana.states import state_codes
 from services.aggregator.component import build as build_aggregator
@@ -180,6 +180,15 @@ async def opened_topics(settings: Settings) -> AsyncIterator["TopicsAdmin"]:
     await introduce(cluster)
     async with opened_admin(cluster) as admin:
         yield admin
+
+
+async def missing_indexes(store: DocumentStore) -> Mapping[str, Sequence[str]]:
+    """By collection, the indexes that a server's store should have and has not; an embedded one makes its own."""
+    if isinstance(store, SqliteDocumentStore):
+        return {}
+    from libs.runtime.store_mongo import MongoDocumentStore  # noqa: PLC0415 -- as above
+
+    return await store.missing_indexes() if isinstance(store, MongoDocumentStore) else {}
 
 
 @asynccontextmanager

@@ -101,7 +101,7 @@ def _whole(letter: Letter) -> Iterator[str]:
 async def replay(settings: Settings, state: str | None, *, logger: Logger) -> None:
     """Rebuild all projections of this state, or of every state with a dead letter, with today's decoder.
 
-    Raises StartRefused while `rozana up` runs, and what a reader raises.
+    Embedded, raises StartRefused while `rozana up` runs; and what a reader raises.
     """
     async with opened_log(settings) as log:
         states = [state] if state else [each for each in await states_with_letters(log) if each in settings.states]
@@ -109,4 +109,4 @@ async def replay(settings: Settings, state: str | None, *, logger: Logger) -> No
         print("no dead letters: nothing to replay")
         return
     print(f"replaying {' '.join(states)}", flush=True)
-    await rebuild(settings, list(PROJECTIONS), only=states, logger=logger)
+    await rebuild(settings, list(PROJECTIONS), only=states, even_if_different=True, logger=logger)

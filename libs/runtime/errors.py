@@ -7,6 +7,7 @@
     +-- Unavailable         the log or the store did not do it for certain; the same call may be tried again
     |   +-- OutcomeUnknown  an append that may or may not be durable (guarantee 1): answer 503, retry with the same id
     +-- ReadStopped         a reader met what it must not skip: an unknown version, a gap, too many dead letters
+    +-- Reopen              what a projector holds in memory no longer goes with the store: it must begin from the store
     +-- Unauthenticated     a token that is not good (auth.py)
     +-- BackgroundEnded     a loop beside the server has ended, so the process must (service.py)
 
@@ -40,3 +41,7 @@ class OutcomeUnknown(Unavailable):
 
 class ReadStopped(RozanaError):
     """A reader stopped without moving its checkpoint: lag, never loss."""
+
+
+class Reopen(RozanaError):
+    """Another collection is live, or the store holds less than was written: go on from what the store says now."""

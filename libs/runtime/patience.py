@@ -8,13 +8,13 @@ the same event id, which every fold counts once.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from typing import TypeVar
 
 from libs.runtime.component import Background
-from libs.runtime.errors import Unavailable
+from libs.runtime.errors import Reopen, Unavailable
 from libs.runtime.log import EventLog, LogReader, NewRecord, Record
 from libs.runtime.membership import fence
 from libs.runtime.store import Document, DocumentStore
@@ -26,6 +26,20 @@ LONGEST_WAIT = 2.0
 """Seconds of real time before a call is made again; twice as long each time."""
 
 _in_loop: ContextVar[bool] = ContextVar("_in_loop", default=False)
+_once: ContextVar[bool] = ContextVar("_once", default=False)
+
+
+@contextlib.contextmanager
+def once() -> Iterator[None]:
+    """What a loop puts here is not put again after an outage: Reopen is raised when it is over.
+
+    For what must not be written over an older copy of the store, which may be what has come back.
+    """
+    token = _once.set(True)
+    try:
+        yield
+    finally:
+        _once.reset(token)
 
 
 def in_loop(work: Background) -> Background:
@@ -138,7 +152,13 @@ class PatientStore:
         return await self._patience(lambda: self._store.get_many(collection, document_ids))
 
     async def put(self, collection: str, documents: Sequence[Document]) -> Sequence[bool]:
-        return await self._patience(lambda: self._store.put(collection, documents))
+        if not _once.get() or not _in_loop.get():
+            return await self._patience(lambda: self._store.put(collection, documents))
+        try:
+            return await self._store.put(collection, documents)
+        except Unavailable:
+            await self.get(collection, "")
+            raise Reopen(f"the store was away while something was put into {collection}") from None
 
     async def find(
         self,

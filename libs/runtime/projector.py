@@ -5,80 +5,23 @@ In the store, the documents stand in the collection that the pointer names, the 
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Generic
+from typing import Generic, Never
 
 from libs.events.envelope import Recorded, format_instant
 from libs.events.streams import state_of
 from libs.runtime.consumer import Batch, Checkpoint, all_done, breathe
-from libs.runtime.errors import StartRefused
+from libs.runtime.errors import Reopen
+from libs.runtime.patience import once
+from libs.runtime.pointer import LEASE_SECONDS, Lease, open_collection, snapshots_of
 from libs.runtime.projection import Body, Documents, Projection, Snapshot
 from libs.runtime.store import Document, DocumentStore
+from libs.runtime.telemetry import Logger
 
-POINTERS = "pointers"
 SNAPSHOT_SECONDS = 1.0
 SNAPSHOT_SHARE = 0.05
 """Of a projector's time, at most so much goes into snapshots: replaying faster than life, it keeps them less often."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pointer:
-    """Which of a projection's collections is live. `version` is that of the projection."""
-
-    version: int
-    generation: int
-    collection: str
-
-
-async def live(store: DocumentStore, projection: Projection[Snapshot]) -> Pointer | None:
-    """What the pointer document says, whatever the projection's version; None before the first start."""
-    found = await store.get(POINTERS, projection.name)
-    if found is None:
-        return None
-    version = found.body["projection_version"]
-    assert isinstance(version, int)  # noqa: S101 -- written by point_to
-    return Pointer(version, found.version, str(found.body["collection"]))
-
-
-async def point_to(store: DocumentStore, projection: Projection[Snapshot], generation: int) -> bool:
-    """Make the collection of this generation the live one. False: another process has come before."""
-    body: Body = {"projection_version": projection.version, "collection": collection_name(projection, generation)}
-    return (await store.put(POINTERS, [Document(projection.name, generation, body)]))[0]
-
-
-async def live_collection(store: DocumentStore, projection: Projection[Snapshot]) -> str:
-    """The collection that readers see: the pointer document names it; without one, the first. Raises StartRefused."""
-    pointer = await live(store, projection)
-    if pointer is None:
-        return collection_name(projection, 0)
-    if pointer.version != projection.version:
-        advice = (
-            "run `rozana rebuild`, then start again"
-            if pointer.version < projection.version
-            else "a newer Rozana made them; start that one, or run `rozana rebuild`"
-        )
-        raise StartRefused(
-            f"the store's {projection.name} are of version {pointer.version}, this program's of"
-            f" {projection.version}: {advice}"
-        )
-    return pointer.collection
-
-
-async def open_collection(store: DocumentStore, projection: Projection[Snapshot]) -> str:
-    """The live collection, for its writer: makes the pointer document at the first start. Raises StartRefused."""
-    if await live(store, projection) is None:
-        await point_to(store, projection, 0)
-    return await live_collection(store, projection)
-
-
-def collection_name(projection: Projection[Snapshot], generation: int) -> str:
-    return f"{projection.name}.v{projection.version}.{generation}"
-
-
-def snapshots_of(collection: str) -> str:
-    """The collection with its snapshots: of each stream one document, and a small one that says how far it is."""
-    return f"{collection}.snapshots"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +61,11 @@ class _Folded(Generic[Snapshot]):
 
 
 class Projector(Generic[Snapshot]):
-    """The sink that folds one projection into one collection. `now` is real time in seconds."""
+    """The sink that folds one projection into one collection. `now` is real time in seconds.
+
+    With a `lease`, the collection is the live one, and Reopen is raised when that is another one by now. So it is when
+    the store does not hold the snapshot that was last kept, because an older copy has come back in its place.
+    """
 
     def __init__(
         self,
@@ -126,13 +73,18 @@ class Projector(Generic[Snapshot]):
         store: DocumentStore,
         collection: str,
         *,
+        lease: Lease | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._projection = projection
         self._store = store
         self._collection = collection
+        self._lease = lease
         self._now = now
         self._streams: dict[str, _Folded[Snapshot]] = {}
+        self._kept: tuple[str, int] | None = None
+        """The snapshot that was last kept: its stream, and how far it is."""
+        self._look_due = float("-inf")
 
     async def checkpoint(self, stream: str) -> Checkpoint | None:
         found = await self._store.get(snapshots_of(self._collection), stream)
@@ -145,10 +97,13 @@ class Projector(Generic[Snapshot]):
             snapshot = body["snapshot"]
             assert isinstance(snapshot, Mapping)  # noqa: S101 -- written by _keep
             folded = _Folded(self._projection.load(snapshot), at, str(event_time) if event_time else None, at)
+            self._kept = (stream, at.offset)
         self._streams[stream] = folded
         return folded.checkpoint
 
     async def fold(self, batch: Batch) -> None:
+        if self._lease is not None:
+            await self._lease.hold(self._collection)
         projection, folded = self._projection, self._streams[batch.stream]
         wanted = {
             key
@@ -175,12 +130,17 @@ class Projector(Generic[Snapshot]):
 
     async def rest(self) -> bool:
         """Keep the snapshots that have moved, each at most once in SNAPSHOT_SECONDS."""
+        if self._lease is not None:
+            await self._lease.hold(self._collection)
         now = self._now()
         due = {
             stream: folded
             for stream, folded in self._streams.items()
             if folded.checkpoint != folded.stored and now >= folded.due
         }
+        if due or now >= self._look_due:
+            await self._look()
+            self._look_due = now + LEASE_SECONDS
         if due:
             await all_done(self._keep(stream, folded) for stream, folded in due.items())
             share = (self._now() - now) * len(self._streams) / len(due)
@@ -194,6 +154,14 @@ class Projector(Generic[Snapshot]):
             if folded.checkpoint != folded.stored:
                 await self._keep(stream, folded)
 
+    async def _look(self) -> None:
+        """Raises Reopen when the store has gone back: what was folded since would be missing from it for good."""
+        if self._kept is not None:
+            stream, offset = self._kept
+            found = await self._store.get(snapshots_of(self._collection), _as_of_id(stream))
+            if found is None or found.version < offset:
+                raise Reopen(f"the store holds less of {self._collection} than was written: it is an older copy")
+
     async def _keep(self, stream: str, folded: _Folded[Snapshot]) -> None:
         at = folded.checkpoint
         assert at is not None  # noqa: S101 -- it differs from the stored one, and never goes back to None
@@ -204,8 +172,24 @@ class Projector(Generic[Snapshot]):
             "snapshot": self._projection.dump(folded.snapshot),
         }
         reached: Body = {"stream": stream, "event_time": folded.event_time}
-        await self._store.put(
-            snapshots_of(self._collection),
-            [Document(stream, at.offset, body), Document(_as_of_id(stream), at.offset, reached)],
-        )
+        with once():  # after an outage the store may be an older copy: looked at first, and then written
+            await self._store.put(
+                snapshots_of(self._collection),
+                [Document(stream, at.offset, body), Document(_as_of_id(stream), at.offset, reached)],
+            )
         folded.stored = at
+        self._kept = (stream, at.offset)
+
+
+async def reopened(
+    projection: Projection[Snapshot], store: DocumentStore, run: Callable[[str], Awaitable[Never]], logger: Logger
+) -> Never:
+    """Run a writer's loop on the live collection, and again on the next one whenever it is another. Raises StartRefused
+    and what the loop raises.
+    """
+    while True:
+        collection = await open_collection(store, projection)
+        try:
+            await run(collection)
+        except Reopen as moved:
+            logger.info("a projection goes on from what the store says now", projection=projection.name, why=str(moved))

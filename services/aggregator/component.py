@@ -12,6 +12,7 @@ from libs.runtime.gauges import look_after_gauges
 from libs.runtime.health import Health
 from libs.runtime.log import EventLog
 from libs.runtime.membership import Alone, Membership
+from libs.runtime.pointer import Lease
 from libs.runtime.positions import Positions
 from libs.runtime.shares import Shares
 from libs.runtime.store import DocumentStore
@@ -44,6 +45,7 @@ def build(
     """
     dead_letters = DeadLetters(log, clock, metrics, logger)
     positions = {projection.name: Positions() for projection in PROJECTIONS}
+    leases = {projection.name: Lease(store, projection) for projection in PROJECTIONS}
     for name, reached in positions.items():
         health.register(name, partial(reached.lag, log))
     reading = Reading(store, clock)
@@ -65,9 +67,11 @@ def build(
                 store,
                 positions[projection.name],
                 state,
+                lease=leases[projection.name],
                 told=told if projection is STATE_DAYS else None,
                 dead_letters=dead_letters,
                 metrics=metrics,
+                logger=logger,
             )
             for projection in PROJECTIONS
         ]

@@ -4,14 +4,15 @@ from collections.abc import Callable
 from typing import Any, Never
 
 from libs.events.streams import stream_name
-from libs.runtime.consumer import Batch, consume
+from libs.runtime.consumer import Batch, Checkpoint, consume
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.log import EventLog
+from libs.runtime.pointer import Lease
 from libs.runtime.positions import Positions
 from libs.runtime.projection import Projection
-from libs.runtime.projector import Projector, open_collection
+from libs.runtime.projector import Projector, reopened
 from libs.runtime.store import DocumentStore
-from libs.runtime.telemetry import Metrics
+from libs.runtime.telemetry import Logger, Metrics
 from services.aggregator.projections.districts import DISTRICTS
 from services.aggregator.projections.reports import REPORTS
 from services.aggregator.projections.state_days import STATE_DAYS
@@ -30,9 +31,11 @@ async def project(
     positions: Positions,
     state: str,
     *,
+    lease: Lease,
     told: Callable[[Batch], None] | None = None,
     dead_letters: DeadLetters,
     metrics: Metrics,
+    logger: Logger,
 ) -> Never:
     """Fold a state into a projection's live collection, for ever; `positions` says how far, `told` hears of each batch.
 
@@ -40,17 +43,20 @@ async def project(
 
     What the fold makes of an invalid event is counted by the notifier's watcher, which folds the same duty.
     """
-    projector = _Telling(projection, store, await open_collection(store, projection), told)
-    await consume(
-        projection.name,
-        log,
-        positions,
-        projector,
-        dead_letters=dead_letters,
-        metrics=metrics,
-        max_records=AT_ONCE,
-        streams=[stream_name(projection.kind, state)],
-    )
+
+    async def run(collection: str) -> Never:
+        await consume(
+            projection.name,
+            log,
+            positions,
+            _Telling(projection, store, collection, lease, told),
+            dead_letters=dead_letters,
+            metrics=metrics,
+            max_records=AT_ONCE,
+            streams=[stream_name(projection.kind, state)],
+        )
+
+    await reopened(projection, store, run, logger)
 
 
 class _Telling(Projector[Any]):
@@ -61,12 +67,29 @@ class _Telling(Projector[Any]):
         projection: Projection[Any],
         store: DocumentStore,
         collection: str,
+        lease: Lease,
         told: Callable[[Batch], None] | None,
     ) -> None:
-        super().__init__(projection, store, collection)
+        super().__init__(projection, store, collection, lease=lease)
         self._told = told
+        self._begun: dict[str, Checkpoint] = {}
+        """Where streams are gone on with that nothing has been told of yet: in another collection that may be further
+        on, by events that were never folded here."""
+
+    async def checkpoint(self, stream: str) -> Checkpoint | None:
+        found = await super().checkpoint(stream)
+        if found is not None:
+            self._begun[stream] = found
+        return found
+
+    async def rest(self) -> bool:
+        while self._begun and self._told is not None:
+            stream, checkpoint = self._begun.popitem()
+            self._told(Batch(stream, (), checkpoint))
+        return await super().rest()
 
     async def fold(self, batch: Batch) -> None:
         await super().fold(batch)
+        self._begun.pop(batch.stream, None)
         if self._told is not None:
             self._told(batch)

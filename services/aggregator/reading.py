@@ -13,8 +13,9 @@ from libs.duty.state_duty import StateDuty
 from libs.events.streams import stream_name
 from libs.runtime.clock import Clock
 from libs.runtime.errors import Unavailable
+from libs.runtime.pointer import live_collection, snapshots_of
 from libs.runtime.projection import Body
-from libs.runtime.projector import AsOf, as_of, live_collection, snapshots_of
+from libs.runtime.projector import AsOf, as_of
 from libs.runtime.store import Document, DocumentStore, Json
 from services.aggregator import board, nation
 from services.aggregator.projections import state_days

@@ -10,8 +10,9 @@ from datetime import date
 from typing import cast
 
 from libs.duty.owed import ONE_DAY
+from libs.runtime.pointer import live_collection
 from libs.runtime.projection import Body
-from libs.runtime.projector import AsOf, as_of, live_collection
+from libs.runtime.projector import AsOf, as_of
 from libs.runtime.store import Document, Json
 from services.aggregator import board, district, report
 from services.aggregator.district import Day

@@ -1,5 +1,6 @@
 """The notifier, put together: what watches, what keeps the time, what delivers, and what answers."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -12,12 +13,14 @@ from libs.runtime.clock import Clock
 from libs.runtime.component import Background, Component
 from libs.runtime.consumer import consume
 from libs.runtime.dead_letters import DeadLetters
+from libs.runtime.errors import Reopen
 from libs.runtime.gauges import look_after_gauges
 from libs.runtime.health import Health
 from libs.runtime.log import EventLog
 from libs.runtime.membership import Alone, Membership
+from libs.runtime.pointer import Lease
 from libs.runtime.positions import Positions
-from libs.runtime.projector import Projector, open_collection
+from libs.runtime.projector import Projector, reopened
 from libs.runtime.shares import Shares
 from libs.runtime.store import DocumentStore
 from libs.runtime.telemetry import Logger, Metrics
@@ -62,6 +65,7 @@ def build(
     dead_letters = DeadLetters(log, clock, metrics, logger)
     folded, filled = ({kind: Positions() for kind in PROJECTIONS} for _ in range(2))
     watched = Positions()
+    leases = {kind: Lease(store, projection) for kind, projection in PROJECTIONS.items()}
     alerts = AlertReader(log, store, folded)
     deliveries = Deliveries(store, clock, names)
     watchers: dict[str, Watcher] = {}
@@ -75,11 +79,17 @@ def build(
 
     async def project(kind: Kind, stream: str) -> Never:
         projection = PROJECTIONS[kind]
-        sink = Projector(projection, store, await open_collection(store, projection))
-        await follow(projection.name, stream, folded[kind], sink)
+
+        async def run(collection: str) -> Never:
+            sink = Projector(projection, store, collection, lease=leases[kind])
+            await follow(projection.name, stream, folded[kind], sink)
+
+        await reopened(projection, store, run, logger)
 
     async def fill(kind: Kind, stream: str) -> Never:
-        await follow(f"{OUTBOX}_{kind}", stream, filled[kind], Filling(kind, store, clock, channels, courier))
+        while True:
+            with contextlib.suppress(Reopen):  # an older copy of the store has come back
+                await follow(f"{OUTBOX}_{kind}", stream, filled[kind], Filling(kind, store, clock, channels, courier))
 
     async def follow(name: str, stream: str, positions: Positions, sink: Projector[Any]) -> Never:
         await consume(name, log, positions, sink, metrics=metrics, dead_letters=dead_letters, streams=[stream])

@@ -7,8 +7,9 @@ from libs.events.alerts import AlertEscalated
 from libs.events.envelope import format_instant
 from libs.events.streams import Kind, stream_name
 from libs.runtime.log import EventLog
+from libs.runtime.pointer import live_collection
 from libs.runtime.positions import Positions
-from libs.runtime.projector import as_of, live_collection
+from libs.runtime.projector import as_of
 from libs.runtime.store import Document, DocumentStore
 from services.notifier.alerts import PROJECTIONS, Alert
 from services.notifier.outbox import OUTBOX

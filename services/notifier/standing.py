@@ -8,8 +8,8 @@ from typing import get_args
 from libs.events.alerts import Rule
 from libs.events.streams import Kind, state_of
 from libs.runtime.clock import Clock
+from libs.runtime.pointer import live_collection
 from libs.runtime.positions import Positions
-from libs.runtime.projector import live_collection
 from libs.runtime.store import DocumentStore
 from libs.runtime.telemetry import Metrics
 from services.notifier.alerts import PROJECTIONS

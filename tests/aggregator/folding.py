@@ -6,8 +6,9 @@ from typing import Any
 from libs.events.envelope import Event, Recorded
 from libs.runtime.consumer import Batch, Checkpoint, Item, Unreadable
 from libs.runtime.errors import Unavailable
+from libs.runtime.pointer import collection_name
 from libs.runtime.projection import Body, Projection
-from libs.runtime.projector import Projector, collection_name
+from libs.runtime.projector import Projector
 from libs.runtime.store import Document, DocumentStore
 from tests.duty.events import STREAM, code, instant, recorded
 

@@ -10,7 +10,7 @@ import pytest
 
 from libs.events.envelope import Event
 from libs.events.upcasters import lift
-from libs.runtime.projector import collection_name
+from libs.runtime.pointer import collection_name
 from libs.runtime.store import Document
 from services.aggregator.projections.state_days import STATE_DAYS
 from tests.aggregator.world import RAJASTHAN, World, until, world

@@ -10,8 +10,8 @@ import pytest
 from libs.events.codec import encode
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.log import EventLog, NewRecord, Record
+from libs.runtime.pointer import collection_name
 from libs.runtime.problems import Problem
-from libs.runtime.projector import collection_name
 from services.aggregator import answers
 from services.aggregator.as_of import AT_ONCE, MOST_WAITING, Replays
 from services.aggregator.projections.state_days import STATE_DAYS

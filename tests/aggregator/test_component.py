@@ -12,8 +12,8 @@ from libs.events.codec import encode
 from libs.runtime.dead_letters import MOST_IN_A_ROW, DeadLetters
 from libs.runtime.errors import LogMismatch, ReadStopped, StartRefused
 from libs.runtime.log import NewRecord
+from libs.runtime.pointer import POINTERS, collection_name, snapshots_of
 from libs.runtime.projection import Body
-from libs.runtime.projector import POINTERS, collection_name, snapshots_of
 from libs.runtime.store import Document
 from services.aggregator.projections.state_days import STATE_DAYS
 from services.aggregator.projector import PROJECTIONS
@@ -53,7 +53,7 @@ async def test_it_goes_on_where_it_was_and_the_pointers_name_what_is_live(tmp_pa
     async with world(tmp_path) as made, made.running():
         await made.told(filed("guna", ON, f"{ON}T20:00"))
         assert (await made.get(DAY)).json()["counts"]["on_time"] == 1
-        assert list(await made.store.ids(POINTERS)) == sorted(each.name for each in PROJECTIONS)
+        assert list(await made.store.ids(POINTERS)) == sorted(f"{each.name}.v{each.version}" for each in PROJECTIONS)
 
 
 async def test_another_log_is_refused_at_the_start(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

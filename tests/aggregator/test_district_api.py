@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from libs.events.envelope import Event
-from libs.runtime.projector import collection_name, snapshots_of
+from libs.runtime.pointer import collection_name, snapshots_of
 from services.aggregator import answers
 from services.aggregator.projections.reports import REPORTS
 from services.aggregator.projections.state_days import STATE_DAYS

@@ -16,8 +16,8 @@ from libs.events.envelope import Event
 from libs.events.reports import Report
 from libs.runtime.consumer import Item, Unreadable
 from libs.runtime.errors import Unavailable
+from libs.runtime.pointer import collection_name
 from libs.runtime.projection import Projection, collection_hash
-from libs.runtime.projector import collection_name
 from libs.runtime.store import DocumentStore
 from libs.runtime.store_sqlite import open_store
 from services.aggregator.projector import PROJECTIONS

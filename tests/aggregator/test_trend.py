@@ -8,7 +8,7 @@ import pytest
 
 from libs.events.envelope import Event
 from libs.runtime.log import NewRecord
-from libs.runtime.projector import collection_name
+from libs.runtime.pointer import collection_name
 from libs.runtime.store import Document, DocumentStore
 from services.aggregator import answers
 from services.aggregator.projections.state_days import STATE_DAYS

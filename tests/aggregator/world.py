@@ -24,8 +24,8 @@ from libs.runtime.keys import DemoKeys, demo_keys
 from libs.runtime.limits import Rate
 from libs.runtime.log import EventLog, NewRecord
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.pointer import Lease, collection_name, snapshots_of
 from libs.runtime.positions import Positions
-from libs.runtime.projector import collection_name, snapshots_of
 from libs.runtime.store import DocumentStore
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
@@ -115,14 +115,17 @@ class World:
     async def project(self, name: str) -> Never:
         """Fold a state into one of the projections, and into no other."""
         logger = get_logger("aggregator")
+        projection = next(each for each in PROJECTIONS if each.name == name)
         await project(
-            next(each for each in PROJECTIONS if each.name == name),
+            projection,
             self.log,
             self.store,
             Positions([STREAM]),
             "in-mp",
+            lease=Lease(self.store, projection),
             dead_letters=DeadLetters(self.log, self.clock, self.metrics, logger),
             metrics=self.metrics,
+            logger=logger,
         )
 
     @contextlib.asynccontextmanager

@@ -185,14 +185,17 @@ def servers(tmp_path: Path) -> Iterator[tuple[Kafka, Mongo]]:
 
 
 @contextlib.asynccontextmanager
-async def service(name: str, data: Path, kafka: Kafka, mongo: Mongo) -> AsyncIterator[str]:
-    """`rozana NAME` as a process of its own, until it is ready; its URL."""
+async def service(
+    name: str, data: Path, kafka: Kafka, mongo: Mongo, *, database: str = "rozana", member: str = ""
+) -> AsyncIterator[str]:
+    """`rozana NAME` as a process of its own, until it is ready; its URL. `member` tells several of one name apart."""
     inherited = {key: text for key, text in os.environ.items() if not key.startswith("ROZANA_")}
     own = {
         "ROZANA_DATA": str(data), "ROZANA_PORT": "0", "ROZANA_STATES": STATE,
-        "ROZANA_LOG": kafka.url, "ROZANA_STORE": f"{mongo.url}/rozana",
+        "ROZANA_LOG": kafka.url, "ROZANA_STORE": f"{mongo.url}/{database}",
     }  # fmt: skip
-    with (data / f"{name}.jsonl").open("ab") as log:
+    said = data / f"{name}{member}.jsonl"
+    with said.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "rozana", name),
             env=inherited | own,
@@ -203,9 +206,9 @@ async def service(name: str, data: Path, kafka: Kafka, mongo: Mongo) -> AsyncIte
         assert process.stdout is not None
         async with asyncio.timeout(PATIENCE * 2):
             line = (await process.stdout.readline()).decode().strip()
-        assert line.startswith(READY), (data / f"{name}.jsonl").read_text()[-3000:]
+        assert line.startswith(READY), said.read_text()[-3000:]
         yield line.removeprefix(READY)
-        assert process.returncode is None, (data / f"{name}.jsonl").read_text()[-3000:]
+        assert process.returncode is None, said.read_text()[-3000:]
         process.terminate()
         async with asyncio.timeout(PATIENCE):
             assert await process.wait() == 0

@@ -18,7 +18,8 @@ from libs.runtime.consumer import Batch, Checkpoint, Item, Unreadable, event_id
 from libs.runtime.dead_letters import MOST_IN_A_ROW, DeadLetters
 from libs.runtime.log import NewRecord, Record
 from libs.runtime.log_sqlite import open_log
-from libs.runtime.projector import Projector, open_collection
+from libs.runtime.pointer import open_collection
+from libs.runtime.projector import Projector
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
 from rozana import upkeep

@@ -18,8 +18,8 @@ from libs.events.alerts import AlertRaised
 from libs.events.envelope import format_instant
 from libs.events.streams import stream_name
 from libs.runtime.dead_letters import DeadLetters
+from libs.runtime.pointer import live_collection
 from libs.runtime.projection import collection_hash
-from libs.runtime.projector import live_collection
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Metrics, get_logger
 from rozana.client import Client
@@ -27,7 +27,7 @@ from rozana.compose import opened
 from rozana.demo.cast import STATE
 from rozana.process import start_up
 from rozana.upkeep import PROJECTIONS
-from services.aggregator.rebuild import rebuild
+from services.aggregator.rebuild import Rebuilding
 from tests.e2e.running import DAY, DISTRICTS, Office, cast, free_port, recorded, settings_of
 
 SETTINGS = {
@@ -135,8 +135,8 @@ async def _check_projections(data: Path) -> None:
         letters = DeadLetters(adapters.log, adapters.clock, Metrics(), logger)
         fresh = open_store(data / "fresh.db")
         for projection in PROJECTIONS.values():
-            again = await rebuild(projection, adapters.log, adapters.store, settings.states, dead_letters=letters)
+            again = await Rebuilding(projection, adapters.log, adapters.store, letters).rebuild(settings.states)
             assert again.live_hash == again.hash
-            await rebuild(projection, adapters.log, fresh, settings.states, dead_letters=letters)
+            await Rebuilding(projection, adapters.log, fresh, letters).rebuild(settings.states)
             assert await collection_hash(fresh, await live_collection(fresh, projection)) == again.hash
         await fresh.close()

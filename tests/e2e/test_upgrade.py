@@ -4,8 +4,8 @@ from pathlib import Path
 
 from libs.runtime.clock import ManualClock
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.pointer import POINTERS
 from libs.runtime.projection import Body
-from libs.runtime.projector import POINTERS
 from libs.runtime.store import Document
 from libs.runtime.store_sqlite import open_store
 from rozana.client import Client

@@ -14,8 +14,9 @@ from libs.runtime.clock import ManualClock
 from libs.runtime.consumer import replay
 from libs.runtime.errors import LogMismatch, WrongDatabase
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.pointer import open_collection
 from libs.runtime.projection import collection_hash
-from libs.runtime.projector import Projector, open_collection
+from libs.runtime.projector import Projector
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Metrics
 from services.aggregator.projections.state_days import STATE_DAYS

@@ -22,7 +22,7 @@ from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.keys import demo_keys
 from libs.runtime.log import EventLog, NewRecord, Record
 from libs.runtime.log_sqlite import open_log
-from libs.runtime.projector import live
+from libs.runtime.pointer import folded_collection
 from libs.runtime.settings import load_settings
 from libs.runtime.sqlite import DatabaseFile, open_file
 from libs.runtime.store import Document, DocumentStore
@@ -31,7 +31,7 @@ from libs.runtime.telemetry import Metrics, configure_logging, get_logger
 from rozana.compose import Adapters, Assembled, assemble
 from rozana.states import state_codes
 from rozana.upkeep import PROJECTIONS
-from services.aggregator.rebuild import rebuild
+from services.aggregator.rebuild import Rebuilding
 from tests.notifier.world import AnotherLog, Dies
 
 STATE = "in-mp"
@@ -169,9 +169,8 @@ class System:
         letters = DeadLetters(log, self.clock, Metrics(), get_logger("rebuild"))
         try:
             for projection in PROJECTIONS.values():
-                was = await live(store, projection)
-                before = {} if was is None else await _documents(store, was.collection)
-                made = await rebuild(projection, log, store, [STATE], dead_letters=letters)
+                before = await _documents(store, await folded_collection(store, projection))
+                made = await Rebuilding(projection, log, store, letters).rebuild([STATE], even_if_different=True)
                 after = await _documents(store, made.collection)
                 # What the live one had not folded yet, `rebuild` folds into it first; these are compared by hash.
                 other = [f"{before[key]} and {after[key]}" for key in before if before[key] != after.get(key)]

@@ -15,8 +15,9 @@ from libs.events.alerts import AlertAcknowledged, AlertRaised, AlertSnoozed, Rul
 from libs.events.envelope import Event
 from libs.events.streams import Kind, stream_name
 from libs.runtime.consumer import replay
+from libs.runtime.pointer import collection_name
 from libs.runtime.positions import Positions
-from libs.runtime.projector import Projector, collection_name
+from libs.runtime.projector import Projector
 from libs.runtime.store import Document, DocumentStore
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import get_logger

@@ -11,6 +11,7 @@ from pathlib import Path
 from libs.events.envelope import Event
 from libs.events.grievances import GrievanceRaised, Severity
 from libs.events.streams import stream_name
+from libs.runtime.pointer import POINTERS
 from libs.runtime.settings import load_settings
 from libs.runtime.store import Document
 from libs.runtime.store_sqlite import open_store
@@ -100,9 +101,8 @@ def test_a_log_that_is_missing_or_damaged(data: Path, command: Command) -> None:
 def test_a_store_of_another_version(data: Path, command: Command) -> None:
     async def older() -> None:
         store = open_store(data / "store.db")
-        found = await store.get("pointers", "state_days")
-        assert found is not None
-        await store.put("pointers", [Document(found.id, found.version + 1, {**found.body, "projection_version": 99})])
+        await store.drop(POINTERS)
+        await store.put(POINTERS, [Document("state_days.v99", 0, {"projection_version": 99, "collection": "made"})])
         await store.close()
 
     asyncio.run(older())

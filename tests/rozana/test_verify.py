@@ -10,9 +10,10 @@ from libs.events.codec import encode
 from libs.events.envelope import Event
 from libs.events.grievances import GrievanceRaised, Severity
 from libs.events.streams import stream_name
+from libs.runtime.comparing import first_difference
 from libs.runtime.log import NewRecord
 from rozana.demo.cast import STATE
-from rozana.verify.checks import Check, first_difference
+from rozana.verify.checks import Check
 from tests.duty.events import filed, named, saying
 from tests.e2e.running import DAY
 from tests.e2e.test_dead_letters import POISON

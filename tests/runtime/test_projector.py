@@ -10,21 +10,10 @@ import pytest
 from libs.events.envelope import Event, Recorded
 from libs.events.reports import ReportFiled
 from libs.runtime.consumer import Batch, Checkpoint, Unreadable
-from libs.runtime.errors import StartRefused
+from libs.runtime.errors import Reopen
+from libs.runtime.pointer import Lease, open_collection, snapshots_of
 from libs.runtime.projection import Body, Documents, Projection, collection_hash
-from libs.runtime.projector import (
-    POINTERS,
-    AsOf,
-    Pointer,
-    Projector,
-    as_of,
-    collection_name,
-    live,
-    live_collection,
-    open_collection,
-    point_to,
-    snapshots_of,
-)
+from libs.runtime.projector import AsOf, Projector, as_of
 from libs.runtime.store import Document, DocumentStore
 from libs.runtime.store_sqlite import open_store
 from tests.duty.events import STREAM, clock_reached, filed, recorded
@@ -215,18 +204,45 @@ async def test_how_far_a_collection_is(store: Watched) -> None:
     assert await as_of(store, COLLECTION, [STREAM]) == {STREAM: AsOf(3, "2026-11-23T14:30:00Z")}
 
 
-async def test_the_pointer_names_the_live_collection(store: Watched) -> None:
-    assert await live(store, COUNTS) is None
-    assert await live_collection(store, COUNTS) == COLLECTION == collection_name(COUNTS, 0)
-    assert await store.collections() == []
-    assert [await open_collection(store, COUNTS), await open_collection(store, COUNTS)] == [COLLECTION] * 2
-    assert await live(store, COUNTS) == Pointer(1, 0, COLLECTION)
-    assert await point_to(store, COUNTS, 1)
-    assert not await point_to(store, COUNTS, 1)
-    assert await open_collection(store, COUNTS) == "counts.v1.1"
-    assert list(await store.ids(POINTERS)) == ["counts"]
-    with pytest.raises(StartRefused, match="run `rozana rebuild`"):
-        await open_collection(store, replace(COUNTS, version=2))
+async def test_when_an_older_copy_of_the_store_has_come_back_it_says_so_and_writes_no_snapshot_over_it(
+    store: Watched, tmp_path: Path
+) -> None:
+    """Else what was folded since the copy would be missing for ever, and the snapshot would hide it."""
+    ticks = [0.0]
+    projector = await started(store, ticks)
+    await projector.fold(batch(0, report("guna", 0)))
+    await projector.keep()
+    older = [await store.get(snapshots_of(COLLECTION), each) for each in (STREAM, f"{STREAM}/as_of")]
+    ticks[0] = 10.0
+    await projector.fold(batch(1, report("guna", 1)))
+    await projector.rest()
+    await store.drop(snapshots_of(COLLECTION))
+    await store.put(snapshots_of(COLLECTION), [each for each in older if each is not None])
+    ticks[0] = 20.0
+    with pytest.raises(Reopen, match="it is an older copy"):  # though nothing has come
+        await projector.rest()
+    await projector.fold(batch(2, report("guna", 2)))
+    with pytest.raises(Reopen, match="it is an older copy"):
+        await projector.rest()
+    found = await store.get(snapshots_of(COLLECTION), STREAM)
+    assert found is not None
+    assert found.version == 0
+    again = Projector(COUNTS, store, COLLECTION)
+    assert await again.checkpoint(STREAM) == Checkpoint(0, "event 0", "the log")
+
+
+async def test_with_a_lease_nothing_is_begun_in_a_collection_that_is_not_the_live_one(store: Watched) -> None:
+    collection = await open_collection(store, COUNTS)
+    projector = Projector(COUNTS, store, collection, lease=Lease(store, COUNTS))
+    await projector.checkpoint(STREAM)
+    await projector.fold(batch(0, report("guna", 0)))
+    moved = Projector(COUNTS, store, "counts.v1.7", lease=Lease(store, COUNTS))
+    await moved.checkpoint(STREAM)
+    with pytest.raises(Reopen, match=r"counts.v1.7 is not the live collection any more"):
+        await moved.fold(batch(0, report("guna", 0)))
+    with pytest.raises(Reopen):
+        await moved.rest()
+    assert "counts.v1.7" not in await store.collections()
 
 
 def test_a_body_that_is_made_later_is_made_once_and_can_be_read_before() -> None:
