@@ -1,12 +1,16 @@
-"""Backups of the embedded files. The log is all that matters: the store is made again from it."""
+"""Backups, in files of the embedded log. The log is all that matters: the store is made again from it."""
 
 import contextlib
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from libs.runtime.errors import StartRefused
+from libs.runtime.log_sqlite_export import export_log
 from libs.runtime.settings import Settings
 from libs.runtime.sqlite_copy import copy_database, nobody_writes, refuse_to_overwrite
-from rozana.compose import DATABASES, path_of
+from libs.runtime.topics import streams_of
+from rozana.compose import DATABASES, opened_log, path_of
 
 
 def back_up(settings: Settings, files: dict[str, Path]) -> None:
@@ -19,6 +23,28 @@ def back_up(settings: Settings, files: dict[str, Path]) -> None:
     for name in sorted(files, reverse=True):
         size = copy_database(path_of(settings, name), files[name], DATABASES[name])
         print(f"{name:<6} {files[name]}  {size} bytes, whole and checked", flush=True)
+
+
+async def export(settings: Settings, file: Path) -> None:
+    """Copy every stream of Kafka into a file of the embedded log, beside the services. Raises StartRefused,
+    WrongDatabase, ReadStopped, Unavailable; then there is no file.
+
+    The alerts are copied as far as they reach before it is asked how far the reports do: so whatever an alert was
+    raised of is in the copy.
+    """
+    refuse_to_overwrite(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        folder = TemporaryDirectory(prefix=f"{file.name}.", dir=file.parent)
+    except OSError as error:
+        raise StartRefused(f"{file} cannot be written ({error.strerror}): choose another folder") from None
+    with folder as own:
+        async with opened_log(settings) as log:
+            causes_last = sorted(streams_of(settings.states), key=lambda stream: stream.endswith(".reports"))
+            ends = {stream: await log.end(stream) for stream in causes_last}
+            await export_log(log, ends, Path(own) / "log.db")
+        size = copy_database(Path(own) / "log.db", file, DATABASES["log"])
+    print(f"log    {file}  {size} bytes of {len(settings.states)} states, whole and checked", flush=True)
 
 
 def restore(settings: Settings, files: dict[str, Path]) -> None:

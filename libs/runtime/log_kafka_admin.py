@@ -38,6 +38,17 @@ class TopicsAdmin:
             for name in asked
         }
 
+    async def not_whole(self, names: Collection[str]) -> Mapping[str, str]:
+        """Of these topics, those without a leader, or with fewer copies in step than there are; in words."""
+        told = {}
+        for each in await self.client.describe_topics():
+            for partition in each["partitions"] if each["topic"] in names else ():
+                if partition["leader"] < 0:
+                    told[each["topic"]] = "has no leader"
+                elif len(partition["isr"]) < len(partition["replicas"]):
+                    told[each["topic"]] = f"{len(partition['isr'])} of {len(partition['replicas'])} copies are in step"
+        return told
+
     async def create(self, topics: Collection[Topic]) -> None:
         """Return when brokers know them. One that is there by now stays as it is."""
         new = [NewTopic(each.name, each.partitions, each.replicas, topic_configs=dict(each.config)) for each in topics]

@@ -1,4 +1,4 @@
-"""Which of a projection's collections is live, and how it changes while members read and write (ADR 0015).
+"""Which of a projection's collections is live, and how it changes while members read and write (ADR 0017).
 
 One document for each version of a projection, so that members of two releases never meet: each reads and writes the
 collection of its own version. It is changed by generation, one above the one that was read: of two who change it at

@@ -153,6 +153,17 @@ class MongoDocumentStore:
             held = [name for name in names if await self._database[name].find_one({}, {"_id": True}) is not None]
         return sorted(map(unquote, held))
 
+    async def missing_indexes(self) -> Mapping[str, Sequence[str]]:
+        """By collection, the names of those of MIGRATION that it does not have. Not of the port."""
+        missing = {}
+        async with self._call():
+            for name in await self._database.list_collection_names():
+                there = await self._database[name].index_information()
+                wanted = [index.document["name"] for index in MIGRATION]
+                if lost := [each for each in wanted if each not in there]:
+                    missing[unquote(name)] = lost
+        return missing
+
     async def close(self) -> None:
         self._open = False
         await self._idle.wait()

@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLC0415 -- what a command needs is imported when it runs
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -17,16 +18,24 @@ Store = Annotated[Path | None, typer.Option(help="The same for the store, which 
 def backup(
     file: Annotated[Path, typer.Argument(help="Where the copy of the log goes; must not exist.")], store: Store = None
 ) -> None:
-    """Copy the log to a file, whole and checked. Works beside `rozana up`."""
-    settings = settings_from()
-    from rozana.backup import back_up
+    """Copy the log to a file, whole and checked. Works beside the services.
 
+    Of Kafka it copies every stream, with offsets, times, headers and bytes, into a file of the embedded log.
+    """
+    settings = settings_from()
+    from rozana.backup import back_up, export
+
+    if settings.on_kafka:
+        if store is not None:
+            raise typer.BadParameter("a store of MongoDB is copied by mongodump; documents come back from the log")
+        asyncio.run(export(settings, file))
+        return
     back_up(settings, {"log": file} | ({"store": store} if store else {}))
 
 
 @commands.command()
 def restore(file: Annotated[Path, typer.Argument(help="A copy of a log.")], store: Store = None) -> None:
-    """Put a copy back where there is no log. Wants `rozana up` stopped."""
+    """Put a copy back where there is no log, in a file. Wants `rozana up` stopped."""
     settings = settings_from()
     from rozana.backup import restore as put_back
 

@@ -3,6 +3,7 @@
 Of grievances nothing is told that would tell when one came, or from which state: no end, no time.
 """
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,9 +17,10 @@ from libs.runtime.consumer import Checkpoint, position_after
 from libs.runtime.errors import LogMismatch, RozanaError
 from libs.runtime.letters import Letter, letters
 from libs.runtime.log import EventLog
-from libs.runtime.projector import collection_name, live, live_collection, snapshots_of
+from libs.runtime.pointer import folded_collection, live_collection, snapshots_of
 from libs.runtime.settings import Settings
 from libs.runtime.store import DocumentStore
+from rozana.compose import path_of
 from rozana.doctor.findings import Findings
 from services.aggregator.projections.state_days import STATE_DAYS
 from services.notifier.outbox import OUTBOX, Delivery
@@ -83,8 +85,7 @@ async def look_at_store(store: DocumentStore, states: Sequence[str], now: dateti
 async def compare(store: DocumentStore, log: EventLog, states: Sequence[str]) -> Findings:
     """Whether the log is the one, and as long as the one, that the days were folded from."""
     findings = Findings()
-    pointer = await live(store, STATE_DAYS)
-    snapshots = snapshots_of(pointer.collection if pointer else collection_name(STATE_DAYS, 0))
+    snapshots = snapshots_of(await folded_collection(store, STATE_DAYS))
     identity = await log.identity()
     for state in states:
         stream = stream_name("reports", state)
@@ -114,7 +115,7 @@ async def _look_at_clocks(store: DocumentStore, states: Sequence[str], now: date
                 "clocks",
                 state,
                 f"{reached}, and should be at {format_instant(due)}",
-                todo="`rozana up` judges what fell due: is it running, and ready?",
+                todo="the notifier judges what fell due: is it running, and ready?",
                 anchor="not-judged",
                 named=f"the clock of {state}",
             )
@@ -134,7 +135,7 @@ async def _look_at_outbox(store: DocumentStore, now: datetime) -> Findings:
     oldest = min((each.raised_at for each in waiting), default=None)
     told = f"{len(waiting)} due" + (f", the oldest since {format_instant(oldest)}" if oldest else "")
     if oldest is not None and now - oldest > DELIVERED_WITHIN:
-        findings.ill("outbox", "due", told, todo="is `rozana up` running, and the receiver?", anchor="deliveries-late")
+        findings.ill("outbox", "due", told, todo="is the notifier running, and the receiver?", anchor="deliveries-late")
     else:
         findings.well("outbox", "due", told)
     if parked := len(await _deliveries(store, "parked")):
@@ -162,14 +163,23 @@ async def _deliveries(store: DocumentStore, *statuses: str) -> list[Delivery]:
 
 
 def look_at_disk(settings: Settings, *, least_free: int = LEAST_FREE) -> Findings:
-    """The sizes of log and store with their write-ahead logs, and the room that is left beside them."""
+    """The sizes of log and store with their write-ahead logs, and the room that is left beside them. Servers keep
+    theirs elsewhere, and watch it themselves.
+    """
     findings = Findings()
-    for name, path in (("log", settings.log_path), ("store", settings.store_path)):
+    files = [
+        (name, path_of(settings, name))
+        for name, url in (("log", settings.log), ("store", settings.store))
+        if url.startswith("sqlite:")
+    ]
+    if not files:
+        return findings
+    for name, path in files:
         parts = [part for part in (path, Path(f"{path}-wal")) if part.exists()]
         if parts:
             size = sum(part.stat().st_size for part in parts)
             findings.well("disk", name, f"{path}, {size / MEBIBYTE:.1f} MiB")
-    folder = next((each for each in settings.log_path.resolve().parents if each.exists()), Path("/"))
+    folder = next((each for each in files[0][1].resolve().parents if each.exists()), Path("/"))
     free = shutil.disk_usage(folder).free
     told = f"{free / MEBIBYTE:,.0f} MiB free"
     if free < least_free:
@@ -188,6 +198,8 @@ def look_at_settings(settings: Settings) -> Findings:
             value = " ".join(value)
         elif name == "token":
             value = None if value is None else "given"
+        elif name in {"log", "store"}:
+            value = re.sub(r"//[^/]*@", "//", str(value))  # whom a server takes, and by which password
         elif name == "rate":
             value = f"{value.per_second:g}/{value.burst}"
         if value is not None:

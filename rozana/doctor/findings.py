@@ -15,6 +15,7 @@ Anchor = Literal[
     "deliveries-parked",
     "deliveries-late",
     "disk",
+    "topics",
 ]
 """Of docs/runbook.md: where to read on."""
 

@@ -22,7 +22,7 @@ class Served:
     positions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
-async def ask(url: str) -> Served:
+async def ask(url: str, *, start: str = "`rozana up`") -> Served:
     """Ask once; nothing is tried again, since how it is now is what is asked for."""
     findings = Findings()
     async with Client(url) as client:
@@ -37,7 +37,7 @@ async def ask(url: str) -> Served:
                 "services",
                 url,
                 "does not answer",
-                todo="start `rozana up`, or say by ROZANA_URL where it runs",
+                todo=f"start {start}, or say by ROZANA_URL where it runs",
                 anchor="not-running",
             )
             return Served(findings)

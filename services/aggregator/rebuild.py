@@ -1,7 +1,7 @@
 """Make a projection anew from the log, beside the live one, compare the two, and change over; and the way back.
 
 Readers see the old collection until the pointer moves, so never a half-built one (design.md, section 5). Where members
-of the services read and write meanwhile, ADR 0015 says why they lose nothing, and why no reader sees an offset fall.
+of the services read and write meanwhile, ADR 0017 says why they lose nothing, and why no reader sees an offset fall.
 """
 
 import asyncio
