@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -20,6 +20,8 @@ class Mailbox:
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     says: Callable[[EmailMessage], str | None] = lambda _mail: None
+    waits: Callable[[], Awaitable[None]] | None = None
+    """What it does once it has a mail, before it answers."""
     port: int = 0
     users: dict[str, str] = field(default_factory=dict)
 
@@ -32,6 +34,8 @@ class Mailbox:
         if said is None:
             self.mails.append(mail)
             self.recipients += envelope.rcpt_tos
+            if self.waits is not None:
+                await self.waits()
         return said or "250 kept"
 
     def let_in(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
