@@ -1,17 +1,16 @@
 """`/v1/alerts`: what is raised, what people do about it, and who was told."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from libs.events.alerts import Rule
 from libs.events.streams import Kind, stream_name
-from libs.events.values import StateCode
 from libs.runtime.bodies import check_json, read_json_body, validate
 from libs.runtime.clock import Clock
 from libs.runtime.errors import OutcomeUnknown
@@ -25,7 +24,7 @@ from libs.runtime.store import Document
 from services.notifier.alerts import PROJECTIONS, Alert, Status
 from services.notifier.deliveries import Deliveries, Sent
 from services.notifier.handling import Acknowledge, Command, Snooze, handle
-from services.notifier.paging import BODY_BYTES, NOT_HERE, PAGE, cursor_of, read_cursor, reads, scope
+from services.notifier.paging import BODY_BYTES, NOT_HERE, PAGE, ListOf, cursor_of, read_cursor, reads
 from services.notifier.reading import AlertReader, place
 from services.notifier.records import record_of
 
@@ -55,18 +54,11 @@ def routes(
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
     @router.get("", response_model=Alerts, responses=FROM_LIST)
-    async def list_alerts(
-        principal: Authenticated,
-        state: StateCode | None = None,
-        status: Status | None = None,
-        rule: Rule | None = None,
-        cursor: Annotated[str | None, Query(max_length=200)] = None,
-    ) -> JSONResponse:
+    async def list_alerts(principal: Authenticated, asked: ListOf, status: Status | None = None) -> JSONResponse:
         """The alerts of one's own scope, the newest first, resolved ones included; a hundred a page."""
         require(principal, "GET /v1/alerts")
-        where = scope(principal, state, states)
-        where |= {name: value for name, value in (("status", status), ("rule", rule)) if value is not None}
-        after = None if cursor is None else read_cursor(cursor)
+        where = asked.where(principal, states, status)
+        after = None if asked.cursor is None else read_cursor(asked.cursor)
         found = await alerts.page(_kinds(principal), where, after=after, limit=PAGE + 1)
         following = cursor_of(place(found[PAGE - 1])) if len(found) > PAGE else None
         return JSONResponse({"items": [document.body for document in found[:PAGE]], "next": following})
@@ -104,25 +96,42 @@ def routes(
                 return kind, document
         raise Problem(404, NOT_HERE)
 
-    async def _do(request: Request, principal: Principal, alert_id: str, model: type[Command]) -> JSONResponse:
+    async def _as_it_stands(principal: Principal, alert_id: str) -> Document:
+        """The alert with all that is in the log of it, so that a retry finds what its first copy has done."""
         kind, document = await _find(principal, alert_id)
+        async with _visible():
+            await alerts.caught_up(kind, str(document.body["state"]))
+        return (await _find(principal, alert_id))[1]
+
+    async def _do(request: Request, principal: Principal, alert_id: str, model: type[Command]) -> JSONResponse:
+        kind, _ = await _find(principal, alert_id)
         body = await read_json_body(request, BODY_BYTES)
         check_json(body)
         command = validate(model, body)
+        document = await _as_it_stands(principal, alert_id)
         event = handle(document, kind, command, principal, clock.now())
+        if event is None:  # said already: the first answer was lost
+            return await _show(principal, document)
         state = event.data.state
         appended = await log.append(stream_name(kind, state), [record_of(event)])
-        try:
-            async with asyncio.timeout(VISIBLE_SECONDS):
-                await alerts.folded(kind, state, appended[-1].offset)
-        except TimeoutError:
-            raise OutcomeUnknown("the alert does not show yet what was done to it") from None
+        async with _visible():
+            await alerts.folded(kind, state, appended[-1].offset)
         _, after = await _find(principal, alert_id)
         if all(each.id != event.id for each in Alert.model_validate(after.body).history):
             raise Problem(409, "the alert was resolved in the meantime")
         return await _show(principal, after)
 
     return router
+
+
+@asynccontextmanager
+async def _visible() -> AsyncIterator[None]:
+    """Raises OutcomeUnknown where it takes too long."""
+    try:
+        async with asyncio.timeout(VISIBLE_SECONDS):
+            yield
+    except TimeoutError:
+        raise OutcomeUnknown("the alert does not show yet what was done to it") from None
 
 
 def _kinds(principal: Principal) -> list[Kind]:

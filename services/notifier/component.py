@@ -30,6 +30,7 @@ from services.notifier.channels.channel import Channel
 from services.notifier.channels.log import LogChannel
 from services.notifier.contacts import Contacts
 from services.notifier.contacts_api import contact_routes
+from services.notifier.cursors import Cursors
 from services.notifier.deliveries import Deliveries
 from services.notifier.deliveries_api import delivery_routes
 from services.notifier.delivery import Courier
@@ -127,7 +128,7 @@ def build(
     for_people = [channel.name for channel in channels if channel.route is None]
     answering = (
         routes(log, alerts, deliveries, clock, states),
-        delivery_routes(deliveries, states, wake=courier.wake),
+        delivery_routes(deliveries, Cursors(store), states, wake=courier.wake),
         contact_routes(Contacts(store), states, for_people),
     )
     router = APIRouter(routes=[route for each in answering for route in each.routes])

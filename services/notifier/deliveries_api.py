@@ -1,24 +1,22 @@
 """`/v1/deliveries`: what became of messages, and another try for those that are parked."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from libs.events.alerts import Rule
 from libs.events.streams import STREAMS, Kind
-from libs.events.values import StateCode
 from libs.runtime.bodies import check_json, read_json_body, validate
 from libs.runtime.http import Authenticated, require
 from libs.runtime.permissions import allowed
 from libs.runtime.principal import Principal
 from services.notifier.alerts import PROJECTIONS
+from services.notifier.cursors import Cursors
 from services.notifier.deliveries import Deliveries, Retry, Sent
 from services.notifier.outbox import Status
-from services.notifier.paging import BODY_BYTES, PAGE, cursor_of, read_cursor, reads, scope
+from services.notifier.paging import BODY_BYTES, PAGE, ListOf, reads, scope
 from services.notifier.reading import place
 
 
@@ -35,25 +33,20 @@ class Retried(BaseModel):
     retried: int
 
 
-def delivery_routes(deliveries: Deliveries, states: Sequence[str], *, wake: Callable[[], None]) -> APIRouter:
+def delivery_routes(
+    deliveries: Deliveries, cursors: Cursors, states: Sequence[str], *, wake: Callable[[], None]
+) -> APIRouter:
     """The routes over the deliveries of these states. `wake` is called when there is something to send again."""
     router = APIRouter(prefix="/v1/deliveries", tags=["deliveries"])
 
     @router.get("", response_model=SentPage)
-    async def list_deliveries(
-        principal: Authenticated,
-        state: StateCode | None = None,
-        status: Status | None = None,
-        rule: Rule | None = None,
-        cursor: Annotated[str | None, Query(max_length=200)] = None,
-    ) -> JSONResponse:
+    async def list_deliveries(principal: Authenticated, asked: ListOf, status: Status | None = None) -> JSONResponse:
         """What became of messages, the newest alert first; a hundred a page. To operators, without whom it is about."""
         require(principal, "GET /v1/deliveries")
-        where = scope(principal, state, states)
-        where |= {name: value for name, value in (("status", status), ("rule", rule)) if value is not None}
-        after = None if cursor is None else read_cursor(cursor)
+        where = asked.where(principal, states, status)
+        after = None if asked.cursor is None else await cursors.read(asked.cursor)
         found = await deliveries.page(_delivered_kinds(principal), where, after=after, limit=PAGE + 1)
-        following = cursor_of(place(found[PAGE - 1])) if len(found) > PAGE else None
+        following = await cursors.of(place(found[PAGE - 1])) if len(found) > PAGE else None
         content = allowed(principal, "GET /v1/alerts")
         items = [deliveries.shown(document, content=content) for document in found[:PAGE]]
         return JSONResponse({"items": items, "next": following})

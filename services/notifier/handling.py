@@ -1,7 +1,7 @@
 """What people do about an alert: acknowledge it, put it off. Decided on the alert as it stands."""
 
 from datetime import datetime
-from uuid import uuid4
+from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict
 
@@ -39,14 +39,17 @@ class Snooze(BaseModel):
 Command = Acknowledge | Snooze
 
 
-def handle(document: Document, kind: Kind, command: Command, principal: Principal, now: datetime) -> Event:
-    """The event that the command makes of the alert. Raises Problem 422 and 409."""
+def handle(document: Document, kind: Kind, command: Command, principal: Principal, now: datetime) -> Event | None:
+    """The event that the command makes of the alert; None where the last thing said is just this, by the same person.
+
+    Raises Problem 422 and 409.
+    """
     alert = Alert.model_validate(document.body)
     if command.until is not None and command.until <= now:
         raise Problem(422, "the body does not fit what is asked for", [FieldError("/until", "must lie in the future")])
     if alert.status == "resolved":
         raise Problem(409, "the alert is resolved already")
-    by = f"{principal.role}:{principal.subject}"
+    by = f"{principal.role}:{principal.subject}"[:LONGEST_NAME]
     time = event_time(kind, now)
     said = {name: value for name, value in alert if name in AlertData.model_fields} | {
         "district": alert.subject,
@@ -54,10 +57,16 @@ def handle(document: Document, kind: Kind, command: Command, principal: Principa
         "at": time,
         "evidence": (),
         "cause": Cause(stream=stream_name(kind, alert.state), offset=document.version),
-        "by": by[:LONGEST_NAME],
+        "by": by,
         "note": command.note,
         "until": command.until,
     }
     happened = AlertSnoozed if isinstance(command, Snooze) else AlertAcknowledged
-    # What a person does has no cause to work an id out from; in the grievances stream nobody is an actor (section 3).
-    return Event(str(uuid4()), SOURCE, time, happened.model_validate(said), None if kind == "grievances" else by)
+    last = alert.history[-1]
+    if (last.type, last.by, last.note or "", last.until) == (happened.NAME, by, command.note, command.until):
+        return None
+    # Two copies of one request see the same history and make the same id, of which every fold counts the first.
+    words = f"{happened.NAME}|{by}|{command.note}|{command.until}|{len(alert.history)}"
+    event_id = str(uuid5(UUID(alert.alert_id), words))
+    # In the grievances stream nobody is an actor (section 3).
+    return Event(event_id, SOURCE, time, happened.model_validate(said), None if kind == "grievances" else by)

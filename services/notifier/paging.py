@@ -4,10 +4,14 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
+from fastapi import Depends, Query
 from pydantic import BaseModel
 
+from libs.events.alerts import Rule
+from libs.events.values import StateCode
 from libs.runtime.openapi import body_schema
 from libs.runtime.principal import Principal, contains
 from libs.runtime.problems import FieldError, Problem
@@ -17,6 +21,23 @@ PAGE = 100
 BODY_BYTES = 64 * 1024
 NOT_HERE = "there is no such resource here"
 _PLACE = re.compile(r"[0-9T:.Z-]{20,32} [0-9a-f-]{36}(/[a-z0-9-]{1,40})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What every list may be asked for, besides the status, whose words are each list's own."""
+
+    state: StateCode | None = None
+    rule: Rule | None = None
+    cursor: Annotated[str | None, Query(max_length=300)] = None
+
+    def where(self, principal: Principal, states: Sequence[str], status: str | None) -> dict[str, str]:
+        """The members to ask the store for. Raises Problem 404 for a state outside the scope."""
+        named = {"status": status, "rule": self.rule}
+        return scope(principal, self.state, states) | {name: said for name, said in named.items() if said is not None}
+
+
+ListOf = Annotated[Asked, Depends()]
 
 
 def scope(principal: Principal, state: str | None, states: Sequence[str]) -> dict[str, str]:

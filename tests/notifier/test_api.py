@@ -1,5 +1,6 @@
 """/v1/alerts: who sees what, page by page, and what can be done about it."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from libs.events.alerts import AlertAcknowledged, AlertRaised, AlertResolved, AlertSnoozed, Rule, alert_id
 from libs.events.envelope import Event
+from libs.runtime.errors import OutcomeUnknown
 from libs.runtime.log import NewRecord, Record
 from libs.runtime.principal import ROLES
 from services.notifier import api
@@ -18,6 +20,7 @@ from tests.notifier.office import Office, office
 from tests.notifier.stories import GRIEVANCES, grievance
 from tests.notifier.world import ALERTS, AnotherLog, read
 
+SAID = (AlertAcknowledged, AlertSnoozed)
 SILENT = ("guna", "datia", "harda")
 EVENING = [
     policy(),
@@ -268,6 +271,39 @@ async def test_what_cannot_be_seen_yet_is_said_to_be_uncertain(tmp_path: Path, m
         answer = await place.ask(f"/v1/alerts/{missed('guna')}/acknowledge", post={})
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) >= 1
+
+
+class Uncertain(AnotherLog):
+    """What a person says is written, and the answer is lost: the first time."""
+
+    lost = 0
+
+    async def append(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
+        appended = await self.log.append(stream, records)
+        if not self.lost and records[0].event is not None and isinstance(records[0].event.data, SAID):
+            self.lost += 1
+            raise OutcomeUnknown("the connection broke")
+        return appended
+
+
+@pytest.mark.parametrize(("what", "body"), [("acknowledge", {"note": "I call them"}), ("snooze", {"until": LATER})])
+async def test_a_retry_after_a_503_says_nothing_twice(tmp_path: Path, what: str, body: dict[str, str]) -> None:
+    route = f"/v1/alerts/{missed('guna')}/{what}"
+    async with office(tmp_path, EVENING, through=Uncertain) as place:
+        await ready(place)
+        assert (await place.ask(route, post=body)).status_code == 503
+        again = await place.ask(route, post=body)
+        assert (again.status_code, len(again.json()["history"])) == (200, 2)
+        assert len([each for each in await read(place.log, ALERTS) if isinstance(each.event.data, SAID)]) == 1
+
+
+async def test_two_copies_of_one_request_at_once_are_one(tmp_path: Path) -> None:
+    route = f"/v1/alerts/{missed('guna')}/acknowledge"
+    async with office(tmp_path, EVENING) as place:
+        await ready(place)
+        answers = await asyncio.gather(*(place.ask(route, post={}) for _ in range(5)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert len((await place.ask(f"/v1/alerts/{missed('guna')}")).json()["history"]) == 2
 
 
 async def test_a_hundred_a_page_the_newest_first_without_a_gap(tmp_path: Path) -> None:
