@@ -68,6 +68,8 @@ async def live_collection(store: DocumentStore, projection: Projection[Any]) -> 
     other = await live(store, projection)
     if other is None:
         return collection_name(projection, 0)
+    if other.projection_version == projection.version and other.collection is not None:  # made since the first look
+        return other.collection
     advice = (
         "run `rozana rebuild`, then start again"
         if other.projection_version < projection.version
