@@ -54,29 +54,28 @@ async def live(store: DocumentStore, projection: Projection[Any]) -> Pointer | N
     if own is not None and own.collection is not None:
         return own
     named = [each for each in await store.ids(POINTERS) if each.partition(".v")[0] == projection.name]
-    others = map(_read, (await store.get_many(POINTERS, named)).values())
-    return max((each for each in others if each.collection), key=lambda each: each.projection_version, default=None)
+    found = [each for each in map(_read, (await store.get_many(POINTERS, named)).values()) if each.collection]
+    return max(  # our own is there after all when another member was just starting, too
+        found, key=lambda each: (each.projection_version == projection.version, each.projection_version), default=None
+    )
 
 
 async def live_collection(store: DocumentStore, projection: Projection[Any]) -> str:
     """The collection that readers of this version see; before its first start the one that will be. Raises
     StartRefused when only other versions have one.
     """
-    own = await pointer_of(store, projection)
-    if own is not None and own.collection is not None:
-        return own.collection
-    other = await live(store, projection)
-    if other is None:
+    found = await live(store, projection)
+    if found is None or found.collection is None:
         return collection_name(projection, 0)
-    if other.projection_version == projection.version and other.collection is not None:  # made since the first look
-        return other.collection
+    if found.projection_version == projection.version:
+        return found.collection
     advice = (
         "run `rozana rebuild`, then start again"
-        if other.projection_version < projection.version
+        if found.projection_version < projection.version
         else "a newer Rozana made them; start that one, or run `rozana rebuild`"
     )
     raise StartRefused(
-        f"the store's {projection.name} are of version {other.projection_version}, this program's of"
+        f"the store's {projection.name} are of version {found.projection_version}, this program's of"
         f" {projection.version}: {advice}"
     )
 

@@ -1,9 +1,10 @@
 """Which collection is live: one pointer a version of a projection, moved by whoever read it last; leases and seals."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,29 @@ async def test_the_first_start_makes_the_pointer_and_readers_know_the_name_befor
     assert await asyncio.gather(*(open_collection(store, COUNTS) for _ in range(3))) == [FIRST] * 3
     assert await live(store, COUNTS) == Pointer(1, 0, FIRST)
     assert list(await store.ids(POINTERS)) == ["counts.v1"]
+
+
+class OtherIsFaster:
+    """A real store in which another member starts while this one looks."""
+
+    def __init__(self, store: DocumentStore) -> None:
+        self._store = store
+
+    async def ids(self, collection: str) -> Sequence[str]:
+        await change(self._store, COUNTS, Pointer(1, -1, FIRST))
+        return await self._store.ids(collection)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+@pytest.mark.parametrize("newer", [False, True])
+async def test_two_members_may_start_at_once(store: DocumentStore, newer: bool) -> None:
+    if newer:  # and a rebuild of the next release may be done already
+        await change(store, NEWER, Pointer(2, -1, "counts.v2.0"))
+    raced: Any = OtherIsFaster(store)
+    assert await open_collection(raced, COUNTS) == FIRST
+    assert await live_collection(raced, COUNTS) == FIRST
 
 
 async def test_of_two_who_move_it_from_the_same_place_one_is_told(store: DocumentStore) -> None:
