@@ -71,18 +71,17 @@ def _judge(duty: DutyState, day: OpenDay) -> Iterator[Transition]:
         if owed.status is not Status.PENDING:
             continue
         entry.history.insert(1, Change(at, Status.MISSED, owed.tenure_id))
-        yield DayMissed(
-            day.day, code, owed.tenure_id, at, _consecutive(duty, code, owed.tenure_id, day.day, at), ladder
-        )
+        row = 1 + misses_before(duty, code, owed.tenure_id, day.day, at)
+        yield DayMissed(day.day, code, owed.tenure_id, at, row, ladder)
         # What came after `at` but before anybody judged, lateness or an exception, is said again in its place.
         for before, now in pairwise(entry.history):
             yield StatusChanged(day.day, code, before.status, now.status, now.tenure_id, now.at, now.evidence)
     yield DayClosed(day.day, at)
 
 
-def _consecutive(duty: DutyState, code: str, tenure_id: str | None, day: date, at: datetime) -> int:
-    """This miss and those right before it as they stood at `at`: excused days neither count nor break, others break."""
-    count = 1
+def misses_before(duty: DutyState, code: str, tenure_id: str | None, day: date, at: datetime) -> int:
+    """The tenure's misses right before `day` as they stood at `at`: excused days neither count nor break, others break."""
+    count = 0
     for earlier in reversed(duty.days.values()):
         if earlier.day >= day or code not in earlier.entries:
             continue

@@ -51,6 +51,11 @@ HANDLES: frozenset[type[EventData]] = frozenset(
 """The event data that duty is made of: everything of a reports stream but what is said of duty itself."""
 
 
+def ahead(clock: ClockReached, appended_at: datetime) -> bool:
+    """Whether it cannot be: no instant is reached before the log's own clock has come to it."""
+    return clock.at > appended_at + CLOCK_TOLERANCE
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one event did."""
@@ -77,7 +82,7 @@ class StateDuty(DutyState):
         now = event.time
         if isinstance(event.data, ClockReached):
             now = event.data.at  # when somebody came to say so is of no account
-            if now > recorded.appended_at + CLOCK_TOLERANCE:
+            if ahead(event.data, recorded.appended_at):
                 return Step(Outcome.CLOCK_AHEAD)
         transitions = list(owed.open_days(self, now))
         may_forget = bool(transitions) or isinstance(event.data, ClockReached)  # nothing else ends a day's time

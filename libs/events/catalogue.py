@@ -2,8 +2,15 @@
 
 from dataclasses import dataclass
 
-from libs.events import grievances_v1, policy_v1, reports_v1
-from libs.events.alerts import AlertAcknowledged, AlertEscalated, AlertRaised, AlertResolved, AlertSnoozed
+from libs.events import alerts_v1, grievances_v1, policy_v1, reports_v1
+from libs.events.alerts import (
+    AlertAcknowledged,
+    AlertEscalated,
+    AlertRaised,
+    AlertReopened,
+    AlertResolved,
+    AlertSnoozed,
+)
 from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
 from libs.events.clock import ClockReached
 from libs.events.digest import StateDayClosed
@@ -100,7 +107,19 @@ _ENTRIES = (  # of one name the older versions first
     Entry(StateDayClosed, ("reports",), from_clients=False, by=("notifier",)),
     *(
         Entry(data, ("alerts", "grievances"), from_clients=False)
-        for data in (AlertRaised, AlertEscalated, AlertAcknowledged, AlertSnoozed, AlertResolved)
+        for data in (
+            alerts_v1.AlertRaised,
+            AlertRaised,
+            alerts_v1.AlertEscalated,
+            AlertEscalated,
+            alerts_v1.AlertAcknowledged,
+            AlertAcknowledged,
+            alerts_v1.AlertSnoozed,
+            AlertSnoozed,
+            AlertReopened,
+            alerts_v1.AlertResolved,
+            AlertResolved,
+        )
     ),
     Entry(RecordDeadLettered, ("dead-letters",), from_clients=False),
 )

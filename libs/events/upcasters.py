@@ -8,7 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from libs.events import grievances_v1, policy_v1, reports_v1
+from libs.events import alerts_v1, grievances_v1, policy_v1, reports_v1
+from libs.events.alerts import (
+    AlertAcknowledged,
+    AlertData,
+    AlertEscalated,
+    AlertRaised,
+    AlertResolved,
+    AlertSnoozed,
+    Rule,
+)
 from libs.events.envelope import Event
 from libs.events.grievances import GrievanceRaised
 from libs.events.policy import PolicyAdopted
@@ -16,6 +25,7 @@ from libs.events.reports import Activities, ReportCorrected, ReportFiled
 from libs.events.values import EventData, unchecked
 
 D = TypeVar("D", bound=EventData)
+A = TypeVar("A", bound=AlertData)
 
 Upcaster = Callable[[Any], EventData]
 """A pure function from an older version's data to the next one's."""
@@ -50,11 +60,27 @@ def grievance_raised_v2(data: grievances_v1.GrievanceRaised) -> GrievanceRaised:
     return unchecked(GrievanceRaised, {**vars(data), "sealed": None, "tracking": None, "author": None})
 
 
+def _alert(model: type[A], **new: object) -> Callable[[alerts_v1.AlertData], A]:
+    """To an alert's event of version 2: the district that it was about is its subject."""
+
+    def lift(data: alerts_v1.AlertData) -> A:
+        members = vars(data).copy()
+        district = members.pop("district")
+        return unchecked(model, {**members, "rule": Rule(data.rule), "subject_code": district, **new})
+
+    return lift
+
+
 UPCASTERS: Upcasters = {
     grievances_v1.GrievanceRaised: grievance_raised_v2,
     policy_v1.PolicyAdopted: policy_adopted_v2,
     reports_v1.ReportFiled: report_filed_v2,
     reports_v1.ReportCorrected: report_corrected_v2,
+    alerts_v1.AlertRaised: _alert(AlertRaised, escalate_minutes=()),
+    alerts_v1.AlertEscalated: _alert(AlertEscalated),
+    alerts_v1.AlertAcknowledged: _alert(AlertAcknowledged),
+    alerts_v1.AlertSnoozed: _alert(AlertSnoozed),
+    alerts_v1.AlertResolved: _alert(AlertResolved),
 }
 """By the model that is lifted. They stay here for ever."""
 

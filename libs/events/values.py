@@ -30,12 +30,14 @@ RFC_3339_PATTERN = (
 )
 STATE_PATTERN = r"^in-[a-z]{2}$"
 DISTRICT_PATTERN = r"^in-[a-z]{2}\.[a-z0-9]+(-[a-z0-9]+)*$"
+SUBJECT_PATTERN = r"^in-[a-z]{2}(\.[a-z0-9]+(-[a-z0-9]+)*)?$"
 TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 PATTERNS = {
     UUID_PATTERN: "a UUID such as 0192f0e4-7c1a-7cc0-9d6f-3f6a1c2b4d5e",
     RFC_3339_PATTERN: "an instant with its offset, such as 2026-11-23T20:11:05+05:30",
     STATE_PATTERN: "a state such as in-mp",
     DISTRICT_PATTERN: "a district such as in-mp.guna",
+    SUBJECT_PATTERN: "a state or a district, such as in-mp or in-mp.guna",
     TIME_PATTERN: "a time of day such as 21:00",
 }
 """What to say to a person whose text does not match."""

@@ -188,6 +188,7 @@ class Metrics:
 
         subject = "Alerts"
         self.alerts_raised = counter("alerts_raised", "Alerts raised since the start", "rule", "level")
+        self.alerts_escalated = counter("alerts_escalated", "Alerts gone up since the start", "rule", "level")
         self.alerts_resolved = counter("alerts_resolved", "Alerts resolved since the start", "rule", "how")
         self.alerts_open = gauge(
             "alerts_open",

@@ -16,6 +16,7 @@ from libs.events.alerts import (
     AlertData,
     AlertEscalated,
     AlertRaised,
+    AlertReopened,
     AlertResolved,
     AlertSnoozed,
     Audience,
@@ -112,6 +113,8 @@ def _after(known: Alert | None, event: Event, data: AlertData) -> Alert | None:
     match data:
         case AlertEscalated():
             changes = {"level": data.level, "audience": data.audience, "status": "open"}
+        case AlertReopened():
+            changes = {"status": "open"}
         case AlertAcknowledged():
             changes = {"status": "acknowledged"}
         case AlertSnoozed():
@@ -160,7 +163,7 @@ ALERTS: Projection[Ignored] = Projection(
     name="alerts",
     version=1,
     kind="alerts",
-    handles=frozenset({AlertRaised, AlertEscalated, AlertAcknowledged, AlertSnoozed, AlertResolved}),
+    handles=frozenset({AlertRaised, AlertEscalated, AlertAcknowledged, AlertSnoozed, AlertReopened, AlertResolved}),
     initial=lambda _state: Ignored(),
     dump=lambda snapshot: snapshot.model_dump(),
     load=Ignored.model_validate,

@@ -40,7 +40,7 @@ from services.notifier.outbox import OUTBOX
 from services.notifier.reading import AlertReader
 from services.notifier.standing import Standing
 from services.notifier.timekeeper import Timekeeper
-from services.notifier.watcher import Watcher
+from services.notifier.watcher import TARGETS, Watcher
 
 
 def build(
@@ -105,7 +105,8 @@ def build(
             filled[kind].add([stream])
             loops += [partial(project, kind, stream), partial(fill, kind, stream)]
         if keep_time:
-            loops.append(partial(Timekeeper(log, clock, watcher).keep, state))
+            timekeeper = Timekeeper(log, clock, watcher)
+            loops += [partial(timekeeper.keep, kind, state) for kind in TARGETS]
         return loops
 
     consumers = {

@@ -52,7 +52,6 @@ def handle(document: Document, kind: Kind, command: Command, principal: Principa
     by = f"{principal.role}:{principal.subject}"[:LONGEST_NAME]
     time = event_time(kind, now)
     said = {name: value for name, value in alert if name in AlertData.model_fields} | {
-        "district": alert.subject,
         "subject": alert.subject,
         "at": time,
         "evidence": (),

@@ -99,7 +99,7 @@ class Delivery(BaseModel):
     members: tuple[str, ...] = ()
 
     @property
-    def district(self) -> str:
+    def subject_code(self) -> str:
         return self.subject
 
     @property

@@ -38,7 +38,7 @@ class Routed(Protocol):
     @property
     def rule(self) -> Rule: ...
     @property
-    def district(self) -> str: ...
+    def subject_code(self) -> str: ...
     @property
     def level(self) -> int: ...
     @property
@@ -57,7 +57,7 @@ def fits(route: Route, kind: Kind, alert: Routed) -> bool:
     return (
         alert.rule in route.rules
         and alert.level >= route.min_level
-        and any(contains(scope, alert.district) for scope in route.scopes)
+        and any(contains(scope, alert.subject_code) for scope in route.scopes)
         and not route.audiences.isdisjoint(alert.audience)
         and route.audiences <= PERMISSIONS[f"stream:{kind}"]
     )

@@ -7,7 +7,7 @@ of the record at it, what has been said is known by id. Replicas hear of each ot
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from libs.events.alerts import AlertRaised, AlertResolved, Cause
+from libs.events.alerts import AlertEscalated, AlertRaised, AlertReopened, AlertResolved, Cause
 from libs.events.envelope import Event, Recorded
 from libs.runtime.consumer import Batch, Checkpoint
 
@@ -26,8 +26,13 @@ class Said:
         self._read: dict[str, Checkpoint] = {}
 
     def learn(self, event: Event) -> None:
-        match event.data:
-            case AlertRaised(cause=cause) | AlertResolved(cause=cause) if cause.stream in self._highest:
+        match event.data:  # what people do is no rule's, though it stands in the same stream
+            case (
+                AlertRaised(cause=cause)
+                | AlertEscalated(cause=cause)
+                | AlertReopened(cause=cause)
+                | AlertResolved(cause=cause)
+            ) if cause.stream in self._highest:
                 highest = self._highest[cause.stream]
                 if cause.offset > highest.offset:
                     highest.offset, highest.ids = cause.offset, set()

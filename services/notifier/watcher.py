@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Never
+from typing import Any, Never
 
 from libs.duty.outcomes import Outcome
-from libs.duty.state_duty import StateDuty, Step
-from libs.events.alerts import AlertRaised, AlertResolved, alert_event_id
+from libs.duty.state_duty import StateDuty, Step, ahead
+from libs.events.alerts import AlertData, AlertEscalated, AlertRaised, AlertResolved
+from libs.events.clock import ClockReached
 from libs.events.digest import StateDayClosed
 from libs.events.envelope import Event, Recorded
 from libs.events.streams import Kind, stream_name
@@ -24,11 +25,11 @@ from libs.runtime.telemetry import Logger, Metrics
 from services.notifier.digests import Digests, event_id
 from services.notifier.records import SOURCE, event_time, record_of
 from services.notifier.rules import RULES
-from services.notifier.rules.rule import AlertRule, OpenAlerts, Seen
+from services.notifier.rules.rule import AlertRule, Seen
 from services.notifier.said import Said
 
-TARGETS: Mapping[Kind, Kind] = {"reports": "alerts", "grievances": "grievances"}
-"""Where the alerts on a kind of stream are written: those on grievances never leave it."""
+TARGETS: Mapping[Kind, Kind] = {"reports": "alerts", "alerts": "alerts", "grievances": "grievances"}
+"""Where what is said of a kind of stream is written: alerts on grievances never leave it."""
 QUIET_SECONDS = 1.0
 """Digests are said when a stream has been quiet so long, in real time: a burst of late reports is one restatement."""
 WAITING_SECONDS = 10.0
@@ -43,11 +44,14 @@ class _Watched:
 
     kind: Kind
     state: str
-    rules: Sequence[tuple[AlertRule, OpenAlerts]]
+    rules: Sequence[tuple[AlertRule[Any], Any]]
 
     @property
     def target(self) -> str:
         return stream_name(TARGETS[self.kind], self.state)
+
+    def next_due(self) -> datetime | None:
+        return min((due for rule, memory in self.rules if (due := rule.next_due(memory))), default=None)
 
 
 class Watcher:
@@ -61,7 +65,7 @@ class Watcher:
         *,
         metrics: Metrics,
         logger: Logger,
-        rules: Sequence[AlertRule] = RULES,
+        rules: Sequence[AlertRule[Any]] = RULES,
         positions: Positions | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -74,7 +78,7 @@ class Watcher:
         self._duties = {state: StateDuty(state) for state in states}
         self._watched = {
             stream_name(kind, state): _Watched(
-                kind, state, [(rule, OpenAlerts()) for rule in rules if rule.kind == kind]
+                kind, state, [(rule, rule.memory()) for rule in rules if rule.kind == kind]
             )
             for state in self._duties
             for kind in TARGETS
@@ -95,9 +99,11 @@ class Watcher:
         await replay("watcher_recall", self._log, ends, self._said, metrics=self._metrics)
         await consume("watcher", self._log, self.positions, self, metrics=self._metrics, streams=self._streams)
 
-    def next_due(self, state: str) -> datetime | None:
-        """The instant for which the state's reports stream wants a clock.reached, as far as it is folded."""
-        return self._duties[state].next_due()
+    def next_due(self, stream: str) -> datetime | None:
+        """The instant for which the stream wants a clock.reached, as far as it is folded."""
+        watched = self._watched[stream]
+        dues = (watched.next_due(), self._duties[watched.state].next_due() if watched.kind == "reports" else None)
+        return min((due for due in dues if due), default=None)
 
     def unsaid(self, state: str) -> Sequence[StateDayClosed]:
         """The digests that the state's reports stream does not hold yet, as far as it is folded."""
@@ -148,6 +154,8 @@ class Watcher:
     def _see(self, watched: _Watched, item: Item) -> Seen:
         event = item.event if isinstance(item, Recorded) else None
         if watched.kind != "reports":
+            if event is not None and isinstance(event.data, ClockReached) and ahead(event.data, item.appended_at):
+                event = self._ignored(item)
             return Seen(watched.state, item.stream, item.offset, event)
         duty = self._duties[watched.state]
         step = self._fold_duty(duty, item)
@@ -163,14 +171,17 @@ class Watcher:
             # Counted here and nowhere else, though every projection folds the same.
             self._metrics.outcomes.labels(state=duty.state, outcome=step.outcome.value).inc()
         if step.outcome is Outcome.CLOCK_AHEAD:
-            self._logger.error("a clock ahead of the log was ignored", stream=item.stream, offset=item.offset)
+            self._ignored(item)
         return step
 
-    async def _say(self, watched: _Watched, alerts: Sequence[AlertRaised | AlertResolved]) -> None:
+    def _ignored(self, item: Item) -> None:
+        self._logger.error("a clock ahead of the log was ignored", stream=item.stream, offset=item.offset)
+
+    async def _say(self, watched: _Watched, alerts: Sequence[AlertData]) -> None:
         """Append what this record made so, less what is there, in one piece, before the next record is looked at."""
         new: list[Event] = []
         for alert in alerts:
-            event_id = alert_event_id(alert.alert_id, alert.type_name(), alert.cause)
+            event_id = alert.event_id()
             if not self._said.holds(alert.cause, event_id):
                 time = event_time(TARGETS[watched.kind], self._clock.now())
                 new.append(Event(event_id, SOURCE, time, alert))
@@ -184,11 +195,16 @@ class Watcher:
         now = self._clock.now()
         await self._log.append(stream, [record_of(Event(event_id(data), SOURCE, now, data)) for data in unsaid])
 
-    def _count(self, kind: Kind, alert: AlertRaised | AlertResolved) -> None:
-        if isinstance(alert, AlertRaised):
-            counter, word = self._metrics.alerts_raised, str(alert.level)
-        else:
-            counter, word = self._metrics.alerts_resolved, alert.how
+    def _count(self, kind: Kind, alert: AlertData) -> None:
+        match alert:
+            case AlertRaised():
+                counter, word = self._metrics.alerts_raised, str(alert.level)
+            case AlertResolved():
+                counter, word = self._metrics.alerts_resolved, alert.how
+            case AlertEscalated():
+                counter, word = self._metrics.alerts_escalated, str(alert.level)
+            case _:
+                return
         if kind == "grievances":
             self._metrics.later(counter, alert.rule.value, word)
         else:

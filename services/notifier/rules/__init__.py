@@ -1,8 +1,21 @@
 """All rules, as data."""
 
+from typing import Any
+
 from services.notifier.rules.due_soon import DUE_SOON
+from services.notifier.rules.escalation import ESCALATION
 from services.notifier.rules.grievance_raised import GRIEVANCE_RAISED
+from services.notifier.rules.left_unacknowledged import LEFT_UNACKNOWLEDGED
 from services.notifier.rules.missed_report import MISSED_REPORT
+from services.notifier.rules.praise import PERFECT_WEEK, RECOVERED
 from services.notifier.rules.rule import AlertRule
 
-RULES: tuple[AlertRule, ...] = (DUE_SOON, MISSED_REPORT, GRIEVANCE_RAISED)
+RULES: tuple[AlertRule[Any], ...] = (
+    DUE_SOON,
+    MISSED_REPORT,
+    RECOVERED,
+    PERFECT_WEEK,
+    ESCALATION,
+    LEFT_UNACKNOWLEDGED,
+    GRIEVANCE_RAISED,
+)

@@ -27,8 +27,6 @@ def watch(memory: OpenAlerts, seen: Seen) -> Iterator[AlertRaised | AlertResolve
                     due.district,
                     tenure_id=due.tenure_id,
                     period=due.day.isoformat(),
-                    level=1,
-                    audience=("president",),
                     at=due.at,
                 )
                 memory.add(alert)
@@ -63,4 +61,4 @@ def _settled(
             yield resolved(alert, seen, how=HOW[status], at=at, evidence=evidence)
 
 
-DUE_SOON = AlertRule(Rule.DUE_SOON, "reports", watch)
+DUE_SOON = AlertRule(Rule.DUE_SOON, "reports", OpenAlerts, watch)

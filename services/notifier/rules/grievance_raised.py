@@ -23,12 +23,10 @@ def watch(memory: OpenAlerts, seen: Seen) -> Iterator[AlertRaised]:
         grievance.district,
         tenure_id=None,
         period=grievance.grievance_id,
-        level=1,
-        audience=("aicc",),
         at=seen.event.time,  # ingest has cut it to the day
     )
     memory.add(alert)
     yield alert
 
 
-GRIEVANCE_RAISED = AlertRule(Rule.GRIEVANCE_RAISED, "grievances", watch)
+GRIEVANCE_RAISED = AlertRule(Rule.GRIEVANCE_RAISED, "grievances", OpenAlerts, watch)

@@ -1,13 +1,15 @@
-"""missed-report: a district stayed silent. Every miss is heard of; a row of them by those higher up (guarantee 6)."""
+"""missed-report: a district stayed silent. Every miss is heard of; a row of them by those higher up (guarantee 6).
 
-from collections.abc import Iterator
+What is open of a district's earlier days is over, on all levels at once, when it has reported in time again.
+"""
 
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+
+from libs.duty.days import OpenDay
 from libs.duty.transitions import DayClosed, DayMissed, Status, StatusChanged
-from libs.events.alerts import AlertRaised, AlertResolved, Audience, Rule
+from libs.events.alerts import AlertRaised, AlertResolved, Rule
 from services.notifier.rules.rule import AlertRule, OpenAlerts, Seen, raised, resolved
-
-AUDIENCES: tuple[tuple[Audience, ...], ...] = (("president", "pcc"), ("president", "pcc"), ("president", "pcc", "aicc"))
-"""Who is told, by level from 1; what lies above the last is told as the last."""
 
 HOW = {
     Status.LATE: "late",
@@ -17,33 +19,44 @@ HOW = {
     Status.UNKNOWN: "unknown",
 }
 """Why a miss is over, by what the day has become."""
+IN_TIME = (Status.ON_TIME, Status.IN_GRACE)
 
 
 def watch(memory: OpenAlerts, seen: Seen) -> Iterator[AlertRaised | AlertResolved]:
-    """Raise at the judgement; resolve all levels of a day, once, when it ceases to be missed."""
+    """Raise at the judgement; resolve all levels of a day, once, when it ceases to be missed or has been overtaken."""
     for transition in seen.transitions:
         match transition:
             case DayMissed() as missed:
-                for level in levels(missed):
-                    alert = raised(
-                        Rule.MISSED_REPORT,
-                        seen,
-                        missed.district,
-                        tenure_id=missed.tenure_id,
-                        period=missed.day.isoformat(),
-                        level=level,
-                        audience=AUDIENCES[min(level, len(AUDIENCES)) - 1],
-                        at=missed.at,
-                    )
-                    memory.add(alert)
-                    yield alert
+                yield from _missed(memory, seen, missed)
             case StatusChanged(before=Status.MISSED) as changed if changed.after in HOW:
+                since = recovered_at(seen.days, changed.district, changed.day, before=changed.at)
                 for alert in memory.take(changed.district, changed.day.isoformat()):
-                    yield resolved(alert, seen, how=HOW[changed.after], at=changed.at, evidence=changed.evidence)
-            case DayClosed(day=day):
-                memory.day_closed(day)
+                    if since is None:
+                        yield resolved(alert, seen, how=HOW[changed.after], at=changed.at, evidence=changed.evidence)
+                    else:  # whoever reads late hears of both at once
+                        yield resolved(alert, seen, how="recovered", at=since, evidence=None)
+            case DayClosed(day=day, at=at):
+                yield from _recovered(memory, seen, day, at)
+                for alert in memory.day_closed(day):
+                    yield resolved(alert, seen, how="locked", at=at, evidence=None)
             case _:
                 pass
+
+
+def _missed(memory: OpenAlerts, seen: Seen, missed: DayMissed) -> Iterator[AlertRaised]:
+    for level in levels(missed):
+        alert = raised(
+            Rule.MISSED_REPORT,
+            seen,
+            missed.district,
+            tenure_id=missed.tenure_id,
+            period=missed.day.isoformat(),
+            level=level,
+            at=missed.at,
+            escalate_minutes=seen.escalate_minutes(missed.day),
+        )
+        memory.add(alert)
+        yield alert
 
 
 def levels(missed: DayMissed) -> list[int]:
@@ -52,4 +65,25 @@ def levels(missed: DayMissed) -> list[int]:
     return [1, *(level for level in rungs if level > 1)]
 
 
-MISSED_REPORT = AlertRule(Rule.MISSED_REPORT, "reports", watch)
+def _recovered(memory: OpenAlerts, seen: Seen, day: date, at: datetime) -> Iterator[AlertResolved]:
+    """What is over since `day` was judged: whoever was in time on it has broken the silence of the days before."""
+    for district, periods in memory.before(day).items():
+        if in_time(seen.days.get(day), district):
+            for period in periods:
+                for alert in memory.take(district, period):
+                    yield resolved(alert, seen, how="recovered", at=at, evidence=None)
+
+
+def recovered_at(days: Mapping[date, OpenDay], district: str, since: date, *, before: datetime) -> datetime | None:
+    """When the first day behind `since` ended on which the district was in time, if that was before an instant."""
+    good = (day.deadlines.grace_until for day in days.values() if day.day > since and in_time(day, district))
+    return min((end for end in good if end < before), default=None)
+
+
+def in_time(day: OpenDay | None, district: str) -> bool:
+    """As it stood when its grace was over, whatever was found later."""
+    entry = None if day is None else day.entries.get(district)
+    return entry is not None and entry.was(day.deadlines.grace_until) in IN_TIME
+
+
+MISSED_REPORT = AlertRule(Rule.MISSED_REPORT, "reports", OpenAlerts, watch)
