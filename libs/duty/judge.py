@@ -80,7 +80,7 @@ def _judge(duty: DutyState, day: OpenDay) -> Iterator[Transition]:
 
 
 def misses_before(duty: DutyState, code: str, tenure_id: str | None, day: date, at: datetime) -> int:
-    """The tenure's misses right before `day` as they stood at `at`: excused days neither count nor break, others break."""
+    """The tenure's misses in a row before `day`, as they stood at `at`: excused days neither count nor break it."""
     count = 0
     for earlier in reversed(duty.days.values()):
         if earlier.day >= day or code not in earlier.entries:

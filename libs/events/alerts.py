@@ -9,8 +9,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import Field, StringConstraints, model_validator
 
-from libs.events.alerts_v1 import Cause as Cause
-from libs.events.values import SUBJECT_PATTERN, EventData, Id, Instant, Name, Text, broken
+from libs.events.values import SUBJECT_PATTERN, Cause, EventData, Id, Instant, Name, Text, broken
 
 
 class Rule(StrEnum):

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from libs.events.values import DistrictData, Id, Instant, Model, Name, Offset, Text
+from libs.events.values import Cause, DistrictData, Id, Instant, Name, Text
 
 
 class Rule(StrEnum):
@@ -18,15 +18,6 @@ class Rule(StrEnum):
 
 
 Audience = Literal["president", "pcc", "aicc"]
-
-
-class Cause(Model):
-    """The record that made it so."""
-
-    stream: Annotated[str, StringConstraints(max_length=64)]
-    """The stream it stands in: `rozana.in-mp.reports`."""
-    offset: Offset
-    """Its position there."""
 
 
 class AlertData(DistrictData):

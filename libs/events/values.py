@@ -165,6 +165,15 @@ def unchecked(model: type[M], members: dict[str, Any]) -> M:
     return made
 
 
+class Cause(Model):
+    """The record that made it so."""
+
+    stream: Annotated[str, StringConstraints(max_length=64)]
+    """The stream it stands in: `rozana.in-mp.reports`."""
+    offset: Offset
+    """Its position there."""
+
+
 class EventData(Model):
     """The data of one event type. `NAME` and `VERSION` make its CloudEvents type: `rozana.<name>.v<version>`."""
 

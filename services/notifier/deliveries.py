@@ -69,7 +69,7 @@ class Deliveries:
         self, kinds: Sequence[Kind], where: Mapping[str, str], *, after: Place | None, limit: int
     ) -> Sequence[Document]:
         """Up to `limit` documents behind `after`, the newest `raised_at` first, about alerts in streams of `kinds`."""
-        rules = [rule.name.value for rule in RULES if TARGETS[rule.kind] in kinds]
+        rules = [str(rule.name) for rule in RULES if TARGETS[rule.kind] in kinds]
         asked: dict[str, str | Sequence[str]] = {"rule": rules, **where}
         if where.get("rule", rules[0]) not in rules:
             return []

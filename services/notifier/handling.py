@@ -5,10 +5,10 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict
 
-from libs.events.alerts import AlertAcknowledged, AlertData, AlertSnoozed, Cause
+from libs.events.alerts import AlertAcknowledged, AlertData, AlertSnoozed
 from libs.events.envelope import Event
 from libs.events.streams import Kind, stream_name
-from libs.events.values import Instant, Text
+from libs.events.values import Cause, Instant, Text
 from libs.runtime.principal import Principal
 from libs.runtime.problems import FieldError, Problem
 from libs.runtime.store import Document

@@ -7,8 +7,9 @@ of the record at it, what has been said is known by id. Replicas hear of each ot
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from libs.events.alerts import AlertEscalated, AlertRaised, AlertReopened, AlertResolved, Cause
+from libs.events.alerts import AlertEscalated, AlertRaised, AlertReopened, AlertResolved
 from libs.events.envelope import Event, Recorded
+from libs.events.values import Cause
 from libs.runtime.consumer import Batch, Checkpoint
 
 

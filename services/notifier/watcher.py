@@ -155,7 +155,8 @@ class Watcher:
         event = item.event if isinstance(item, Recorded) else None
         if watched.kind != "reports":
             if event is not None and isinstance(event.data, ClockReached) and ahead(event.data, item.appended_at):
-                event = self._ignored(item)
+                self._ignored(item)
+                event = None
             return Seen(watched.state, item.stream, item.offset, event)
         duty = self._duties[watched.state]
         step = self._fold_duty(duty, item)

@@ -33,6 +33,7 @@ DESIGN: dict[str, tuple[Kind, ...]] = {
     "alert.escalated": ALERTING,
     "alert.acknowledged": ALERTING,
     "alert.snoozed": ALERTING,
+    "alert.reopened": ALERTING,
     "alert.resolved": ALERTING,
 }
 
@@ -55,7 +56,7 @@ def test_a_name_stands_for_its_latest_version_and_all_before_it_are_there() -> N
         versions = sorted(each.data.VERSION for each in TYPES.values() if name == each.data.NAME)
         assert versions == list(range(1, entry.data.VERSION + 1))
     assert CATALOGUE["report.filed"].data.VERSION == CATALOGUE["report.corrected"].data.VERSION == 2
-    assert CATALOGUE["policy.adopted"].data.VERSION == 2
+    assert CATALOGUE["policy.adopted"].data.VERSION == CATALOGUE["alert.raised"].data.VERSION == 2
 
 
 def test_every_event_of_the_design_is_there_in_its_streams() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from libs.events.alerts import Cause, Rule, alert_event_id, alert_id
+from libs.events.alerts import AlertData, AlertRaised, AlertReopened, Rule, alert_id
 from libs.events.catalogue import CATALOGUE, TYPES
 from libs.events.export import example_name
 from libs.events.policy import PolicyAdopted
@@ -190,6 +190,8 @@ def test_texts_are_counted_in_code_points(name: str, path: str, low: int, high: 
         ("alert.snoozed", "until", ["2026-11-23T18:30:00Z"], [None, "soon"]),
         ("alert.raised", "rule", ["missed-report", "due-soon", "grievance-raised"], ["other", "", 1, None, CANARY]),
         ("alert.raised", "tenure_id", [None, ID], ["", 1, CANARY]),
+        ("alert.raised", "subject", ["in-mp", "in-mp.guna"], ["in-mp.", "in", "guna", "in-mp.Guna", None, CANARY]),
+        ("alert.raised", "escalate_minutes", [[], [1, 10_080]], [[0], [10_081], [1] * 6, None, ["1"], CANARY]),
         ("alert.raised", "audience", [[], ["president", "pcc", "aicc"]], [["nobody"], "pcc", None, [CANARY]]),
         ("alert.raised", "evidence", [[], [ID, ID]], [["x"], ID, None, [CANARY]]),
         ("alert.raised", "cause.stream", ["", "x" * 64], ["x" * 65, None, 1]),
@@ -454,9 +456,12 @@ def test_an_alerts_id_is_the_same_whoever_works_it_out() -> None:
     """Written down once: should it ever change, every alert in the log would be raised again."""
     found = alert_id(Rule.MISSED_REPORT, "in-mp.guna", "2026-11-23", 1)
     assert found == "8a6cbcf1-313c-522f-9b9e-0b211a6ba0cf"
-    event_id = alert_event_id(found, "rozana.alert.raised.v1", Cause(stream="rozana.in-mp.reports", offset=412))
-    assert event_id == golden.event("alert.raised.v1").id == "ee1f938d-3f99-5853-accc-3fb8f54b626c"
-    assert UUID(found).version == UUID(event_id).version == 5
+    for name in ("alert.raised.v1", "alert.raised.v2", "alert.resolved.v2", "alert.reopened.v1"):
+        event = golden.event(name)
+        assert isinstance(event.data, AlertData)
+        assert event.data.event_id() == event.id
+        assert UUID(found).version == UUID(event.id).version == 5
+    assert golden.event("alert.raised.v1").id == "ee1f938d-3f99-5853-accc-3fb8f54b626c"
 
 
 def test_each_part_of_an_alert_makes_another_id() -> None:
@@ -468,17 +473,26 @@ def test_each_part_of_an_alert_makes_another_id() -> None:
         for level in (1, 2)
     }
     assert len(ids) == len(Rule) * 8
-    causes = [Cause(stream=stream, offset=offset) for stream in ("a", "b") for offset in (1, 11)]
     events = {
-        alert_event_id(alert, kind, cause) for alert in ids for kind in ("raised", "resolved") for cause in causes
+        model.model_validate_json(
+            json.dumps({**data, "alert_id": alert, "cause": {"stream": stream, "offset": offset}})
+        ).event_id()
+        for alert in ids
+        for model, data in (
+            (AlertRaised, golden.data("alert.raised.v2")),
+            (AlertReopened, golden.data("alert.reopened.v1")),
+        )
+        for stream in ("a", "b")
+        for offset in (1, 11)
     }
     assert len(events) == len(ids) * 8
 
 
 def test_an_alerts_subject_is_written_as_subject() -> None:
-    data = golden.data("alert.raised.v1")
+    data = golden.data("alert.raised.v2")
     assert read("alert.raised", data).model_dump(mode="json") == data
-    assert read("alert.raised", {**data, "subject": "in-mp"}).subject == "in-mp.guna"  # the envelope's: the district
+    assert read("alert.raised", {**data, "subject": "in-mp"}).subject == "in-mp"  # the state as a whole
+    assert errors("alert.raised", {**data, "subject": "in-rj.alwar"}) == {("", "rule")}
 
 
 # No message repeats what was sent

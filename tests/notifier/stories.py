@@ -6,13 +6,14 @@ Every story is folded a second time with every event repeated at once, as raw to
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from libs.duty.state_duty import StateDuty
-from libs.events.alerts import AlertRaised, AlertResolved, Rule, alert_id
+from libs.events.alerts import AlertData, AlertResolved, Rule, alert_id
 from libs.events.envelope import Event, Recorded
 from libs.events.grievances import GrievanceRaised, Severity
 from services.notifier.rules import RULES
-from services.notifier.rules.rule import AlertRule, OpenAlerts, Seen
+from services.notifier.rules.rule import AlertRule, Seen
 from tests.duty.events import STATE, STREAM, code, event, instant, named
 
 GRIEVANCES = f"rozana.{STATE}.grievances"
@@ -49,34 +50,34 @@ def grievance(name: str, district: str, on: str) -> Event:
 class _Telling:
     """The rules over one copy of the streams."""
 
-    def __init__(self, rules: Sequence[AlertRule]) -> None:
+    def __init__(self, rules: Sequence[AlertRule[Any]]) -> None:
         self.duty = StateDuty(STATE)
-        self.memories = [(rule, OpenAlerts()) for rule in rules]
+        self.memories = [(rule, rule.memory()) for rule in rules if rule.kind != "alerts"]
         self._ends = {STREAM: 0, GRIEVANCES: 0}
 
-    def fold(self, said: Event) -> list[AlertRaised | AlertResolved]:
+    def fold(self, said: Event) -> list[AlertData]:
         if isinstance(said.data, GrievanceRaised):
             return self._watch(Seen(STATE, GRIEVANCES, self._next(GRIEVANCES), said))
         offset = self._next(STREAM)
         step = self.duty.evolve(Recorded(said, STREAM, offset, said.time))
         return self._watch(Seen(STATE, STREAM, offset, said, step.transitions, self.duty))
 
-    def hold(self, key: str, at: datetime) -> list[AlertRaised | AlertResolved]:
+    def hold(self, key: str, at: datetime) -> list[AlertData]:
         return self._watch(Seen(STATE, STREAM, self._next(STREAM), None, self.duty.hold(key, at), self.duty))
 
     def _next(self, stream: str) -> int:
         self._ends[stream] += 1
         return self._ends[stream] - 1
 
-    def _watch(self, seen: Seen) -> list[AlertRaised | AlertResolved]:
+    def _watch(self, seen: Seen) -> list[AlertData]:
         return [alert for rule, memory in self.memories for alert in rule.watch(memory, seen)]
 
 
 class Story:
     """What has been logged so far, and what the rules said to the last step. Each method returns the story."""
 
-    def __init__(self, rules: Sequence[AlertRule] = RULES) -> None:
-        self.alerts: list[AlertRaised | AlertResolved] = []
+    def __init__(self, rules: Sequence[AlertRule[Any]] = RULES) -> None:
+        self.alerts: list[AlertData] = []
         self._once, self._twice = _Telling(rules), _Telling(rules)
 
     def when(self, *events: Event) -> "Story":
@@ -101,11 +102,11 @@ class Story:
         for alert in self.alerts:
             assert alert.alert_id == alert_id(alert.rule, alert.subject_code, alert.period, alert.level)
             assert alert.state == STATE
-            assert alert.district == alert.subject_code
+            assert alert.subject == alert.subject_code
         return self
 
 
-def told(alerts: Sequence[AlertRaised | AlertResolved]) -> list[Said]:
+def told(alerts: Sequence[AlertData]) -> list[Said]:
     return [
         Said(
             alert.rule,
@@ -119,5 +120,5 @@ def told(alerts: Sequence[AlertRaised | AlertResolved]) -> list[Said]:
     ]
 
 
-def given(*events: Event, rules: Sequence[AlertRule] = RULES) -> Story:
+def given(*events: Event, rules: Sequence[AlertRule[Any]] = RULES) -> Story:
     return Story(rules).when(*events)

@@ -9,13 +9,12 @@ from libs.events.alerts import (
     AlertRaised,
     AlertResolved,
     AlertSnoozed,
-    Cause,
     Rule,
-    alert_event_id,
     alert_id,
 )
 from libs.events.clock import ClockReached
 from libs.events.envelope import Event, Recorded
+from libs.events.values import Cause
 from libs.runtime.consumer import Unreadable
 from libs.runtime.projection import Body, Documents
 from services.notifier.alerts import ALERTS, GRIEVANCE_ALERTS
@@ -31,7 +30,6 @@ def event(data_type: type[AlertData], offset: int, **more: object) -> Event:
     data = data_type.model_validate(
         {
             "state": "in-mp",
-            "district": code("guna"),
             "alert_id": ALERT,
             "rule": Rule.MISSED_REPORT,
             "subject": code("guna"),
@@ -45,11 +43,10 @@ def event(data_type: type[AlertData], offset: int, **more: object) -> Event:
         }
         | more
     )
-    event_id = alert_event_id(ALERT, data.type_name(), data.cause)
-    return Event(event_id, "urn:rozana:notifier", NOON + timedelta(hours=offset, seconds=5), data)
+    return Event(data.event_id(), "urn:rozana:notifier", NOON + timedelta(hours=offset, seconds=5), data)
 
 
-RAISED = event(AlertRaised, 0)
+RAISED = event(AlertRaised, 0, escalate_minutes=())
 ACKNOWLEDGED = event(AlertAcknowledged, 1, by="pcc:office", note="calling him")
 SNOOZED = event(AlertSnoozed, 2, by="pcc:office", until=NOON + timedelta(days=1))
 ESCALATED = event(AlertEscalated, 3, level=2, audience=("aicc",))

@@ -158,7 +158,7 @@ class PostOffice:
     ) -> None:
         """What the office does about the alert on a district's silence."""
         alerts = [each.event.data for each in await read(self.state.log, ALERTS)]
-        alert = next(each for each in alerts if isinstance(each, AlertRaised) and each.district == code(district))
+        alert = next(each for each in alerts if isinstance(each, AlertRaised) and each.subject == code(district))
         more = {"by": "pcc:office", "note": "", "until": None if until is None else instant(until)}
         data = said.model_validate(dict(alert) | more)
         await self.state.log.append(ALERTS, [record_of(Event(str(uuid4()), "urn:test", alert.at, data))])

@@ -5,8 +5,9 @@ from itertools import product
 
 import pytest
 
-from libs.events.alerts import AlertRaised, Audience, Cause, Rule
+from libs.events.alerts import AlertRaised, Audience, Rule
 from libs.events.streams import Kind
+from libs.events.values import Cause
 from services.notifier.channels.log import LogChannel
 from services.notifier.routing import Route, channels_for
 from tests.duty.events import named
@@ -22,7 +23,6 @@ def raised(
     return AlertRaised.model_validate(
         {
             "state": district[:5],
-            "district": district,
             "alert_id": named("alert"),
             "rule": rule,
             "subject": district,
@@ -33,6 +33,7 @@ def raised(
             "at": "2026-11-23T18:30:00Z",
             "evidence": (),
             "cause": Cause(stream="rozana.in-mp.reports", offset=7),
+            "escalate_minutes": (),
         }
     )
 

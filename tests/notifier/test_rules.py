@@ -4,16 +4,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.duty.state_duty import Step
 from libs.duty.transitions import DayClosed
-from libs.events.alerts import AlertRaised, AlertResolved, Rule, alert_event_id
+from libs.events.alerts import AlertData, AlertRaised, AlertResolved, Rule
 from libs.events.envelope import Event
 from services.notifier.rules import RULES
-from services.notifier.rules.rule import OpenAlerts, Seen
+from services.notifier.rules.rule import Seen
 from tests.duty.events import APPEND_DEADLINE, STATE, STREAM
 from tests.duty.scenarios import Logged, Run, logs
 from tests.notifier.stories import told
@@ -27,8 +28,8 @@ SLOW = (0, 0, 0, 3, 7, 4000, 100_000)
 class Watched(Run):
     """A week that the rules watch."""
 
-    alerts: list[AlertRaised | AlertResolved] = field(default_factory=list)
-    memories: list[OpenAlerts] = field(default_factory=lambda: [OpenAlerts() for _ in RULES])
+    alerts: list[AlertData] = field(default_factory=list)
+    memories: list[Any] = field(default_factory=lambda: [rule.memory() for rule in RULES])
 
     def fold(self, event: Event, appended_at: datetime) -> Step:
         step = super().fold(event, appended_at)
@@ -65,7 +66,7 @@ def test_each_alert_is_raised_once_and_then_resolved_at_most_once(log: Sequence[
     for alert in alerts:
         if alert.rule is Rule.DUE_SOON and alert.period in judged:
             assert alert.alert_id in resolved
-    ids = [alert_event_id(alert.alert_id, alert.type_name(), alert.cause) for alert in alerts]
+    ids = [alert.event_id() for alert in alerts]
     assert len(ids) == len(set(ids))
     seen: set[str] = set()
     for alert in alerts:

@@ -139,7 +139,7 @@ async def test_a_log_whose_clock_lags_is_not_flooded(tmp_path: Path) -> None:
             async def heard() -> bool:
                 return bool(await alerts_of(state.log))
 
-            async with running(lambda: timekeeper.keep(STATE)):
+            async with running(lambda: timekeeper.keep("reports", STATE)):
                 await until(ignored)
                 state.clock.advance_to(instant(REMIND))
                 assert len(await read(state.log, STREAM)) == before + 1

@@ -6,6 +6,7 @@ import io
 import itertools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from libs.events.alerts import AlertData
@@ -13,6 +14,7 @@ from libs.events.clock import ClockReached
 from libs.events.codec import decode
 from libs.events.envelope import Event, Recorded
 from libs.events.grievances import GrievanceRaised
+from libs.events.streams import stream_name
 from libs.runtime.clock import ManualClock
 from libs.runtime.log import EventLog, LogReader, NewRecord, Record
 from libs.runtime.log_sqlite import open_log
@@ -20,7 +22,7 @@ from libs.runtime.telemetry import Metrics, configure_logging, get_logger
 from services.notifier.records import record_of
 from services.notifier.rules import RULES
 from services.notifier.timekeeper import APPEND_DEADLINE, Timekeeper
-from services.notifier.watcher import Watcher
+from services.notifier.watcher import TARGETS, Watcher
 from tests.duty.events import STATE, STREAM, instant
 from tests.notifier.stories import GRIEVANCES
 
@@ -171,7 +173,7 @@ class World:
         timekeeper = Timekeeper(self.log, self.clock, self.watcher)
         loops: list[Callable[[], Coroutine[object, object, object]]] = [self.watcher.run]
         if keep_time:
-            loops.append(lambda: timekeeper.keep(STATE))
+            loops += [partial(timekeeper.keep, kind, STATE) for kind in TARGETS]
         async with running(*loops):
             await self.quiet(keep_time=keep_time)
             yield
@@ -186,10 +188,14 @@ class World:
                     return False
             if self.watcher.unsaid(STATE):
                 return False
-            due = self.watcher.next_due(STATE)
+            due = self.next_due()
             return not keep_time or due is None or self.clock.now() < due + APPEND_DEADLINE
 
         await until(nothing_left)
+
+    def next_due(self) -> datetime | None:
+        """Of all streams."""
+        return min((due for kind in TARGETS if (due := self.watcher.next_due(stream_name(kind, STATE)))), default=None)
 
     async def play(self, events: Iterable[Event], *, keep_time: bool = True) -> None:
         """Each event at its own time, and everything that falls due at its own in between."""
@@ -199,7 +205,7 @@ class World:
             await self.quiet(keep_time=keep_time)
 
     async def pass_to(self, moment: str | datetime, *, keep_time: bool = True) -> None:
-        while keep_time and (due := self.watcher.next_due(STATE)) and due + APPEND_DEADLINE <= instant(moment):
+        while keep_time and (due := self.next_due()) and due + APPEND_DEADLINE <= instant(moment):
             self.clock.advance_to(due + APPEND_DEADLINE)
             await self.quiet()
         self.clock.advance_to(instant(moment))

@@ -19,7 +19,6 @@ HOW = {
     Status.UNKNOWN: "unknown",
 }
 """Why a miss is over, by what the day has become."""
-IN_TIME = (Status.ON_TIME, Status.IN_GRACE)
 
 
 def watch(memory: OpenAlerts, seen: Seen) -> Iterator[AlertRaised | AlertResolved]:
@@ -82,8 +81,9 @@ def recovered_at(days: Mapping[date, OpenDay], district: str, since: date, *, be
 
 def in_time(day: OpenDay | None, district: str) -> bool:
     """As it stood when its grace was over, whatever was found later."""
-    entry = None if day is None else day.entries.get(district)
-    return entry is not None and entry.was(day.deadlines.grace_until) in IN_TIME
+    if day is None or district not in day.entries:
+        return False
+    return day.entries[district].was(day.deadlines.grace_until) in (Status.ON_TIME, Status.IN_GRACE)
 
 
 MISSED_REPORT = AlertRule(Rule.MISSED_REPORT, "reports", OpenAlerts, watch)

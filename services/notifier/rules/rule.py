@@ -12,10 +12,11 @@ from typing import Generic, TypeVar
 from libs.duty.days import OpenDay
 from libs.duty.state import DutyState
 from libs.duty.transitions import Transition
-from libs.events.alerts import AlertData, AlertRaised, AlertResolved, Audience, Cause, Rule, alert_id
+from libs.events.alerts import AlertData, AlertRaised, AlertResolved, Audience, Rule, alert_id
 from libs.events.envelope import Event
 from libs.events.policy_v1 import MOST_LOCK_DAYS
 from libs.events.streams import Kind
+from libs.events.values import Cause
 
 LADDERS: Mapping[Rule, Sequence[tuple[Audience, ...]]] = {
     Rule.DUE_SOON: (("president",),),
