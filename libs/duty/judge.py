@@ -11,7 +11,7 @@ from libs.duty.days import Change, OpenDay
 from libs.duty.owed import ONE_DAY
 from libs.duty.roster import Misses
 from libs.duty.state import DutyState
-from libs.duty.transitions import DayClosed, DayMissed, ReminderDue, Status, StatusChanged, Transition
+from libs.duty.transitions import DayClosed, DayMissed, ReminderDue, Status, StatusChanged, Stood, Transition
 
 KEPT_AFTER_LOCK = timedelta(days=1)
 """A locked day is remembered this much longer, for what was received in time and appended late."""
@@ -76,7 +76,15 @@ def _judge(duty: DutyState, day: OpenDay) -> Iterator[Transition]:
         # What came after `at` but before anybody judged, lateness or an exception, is said again in its place.
         for before, now in pairwise(entry.history):
             yield StatusChanged(day.day, code, before.status, now.status, now.tenure_id, now.at, now.evidence)
-    yield DayClosed(day.day, at)
+    yield DayClosed(day.day, at, dict(_stood(duty, day)), ladder)
+
+
+def _stood(duty: DutyState, day: OpenDay) -> Iterator[tuple[str, Stood]]:
+    at = day.deadlines.grace_until
+    for code, entry in day.entries.items():
+        status = entry.was(at)
+        if status is not None:
+            yield code, Stood(status, entry.tenure_id, misses_before(duty, code, entry.tenure_id, day.day, at))
 
 
 def misses_before(duty: DutyState, code: str, tenure_id: str | None, day: date, at: datetime) -> int:

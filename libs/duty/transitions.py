@@ -1,6 +1,7 @@
 """What comes out of the state machine: the only language in which projections and rules hear of duty."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -84,11 +85,24 @@ class ReportKept:
 
 
 @dataclass(frozen=True, slots=True)
+class Stood:
+    """How a district stood when its day was judged."""
+
+    status: Status
+    tenure_id: str | None
+    misses: int
+    """The tenure's in a row right before the day, as they stood then."""
+
+
+@dataclass(frozen=True, slots=True)
 class DayClosed:
     """The clock of the stream has passed the day's grace_until (`at`): all of it is judged."""
 
     day: date
     at: datetime
+    stood: Mapping[str, Stood] = field(default_factory=dict, compare=False, repr=False)
+    """By district: as it was at `at`, as far as was known when the clock came to it."""
+    ladder: tuple[int, ...] = field(default=(), compare=False)
 
 
 Transition = DayOpened | StatusChanged | DayMissed | ReminderDue | ReportKept | DayClosed

@@ -167,7 +167,7 @@ def test_what_has_no_place_is_ignored_and_counted() -> None:
     assert resolved.snapshot.events == 2
     raised = given(RAISED)
     before = raised.alert
-    assert raised.fold(event(AlertRaised, 6)).alert == before
+    assert raised.fold(event(AlertRaised, 6, escalate_minutes=())).alert == before
     assert raised.snapshot.events == 1
 
 

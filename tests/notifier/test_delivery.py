@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from libs.events.alerts import AlertAcknowledged, AlertRaised, AlertSnoozed, Rule
+from libs.events.alerts import AlertAcknowledged, AlertData, AlertRaised, AlertSnoozed, Rule
 from libs.events.envelope import Event
 from libs.events.streams import Kind, stream_name
 from libs.runtime.consumer import replay
@@ -160,7 +160,7 @@ class PostOffice:
         alerts = [each.event.data for each in await read(self.state.log, ALERTS)]
         alert = next(each for each in alerts if isinstance(each, AlertRaised) and each.subject == code(district))
         more = {"by": "pcc:office", "note": "", "until": None if until is None else instant(until)}
-        data = said.model_validate(dict(alert) | more)
+        data = said.model_validate({name: getattr(alert, name) for name in AlertData.model_fields} | more)
         await self.state.log.append(ALERTS, [record_of(Event(str(uuid4()), "urn:test", alert.at, data))])
         if fold:
             await self.fold()

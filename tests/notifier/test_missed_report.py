@@ -74,8 +74,8 @@ def test_judged_three_hours_late_it_says_the_same() -> None:
     story = silent("guna", "bhopal-city").when(filed("guna", DAY, "2026-11-24T00:40")).then()
     story.when(clock_reached(GRACE, appended_at="2026-11-24T03:00")).then(
         raised(MISSED, "guna", DAY, GRACE),
-        resolved(MISSED, "guna", DAY, "2026-11-24T00:40", how="late"),
         raised(MISSED, "bhopal-city", DAY, GRACE),
+        resolved(MISSED, "guna", DAY, "2026-11-24T00:40", how="late"),
     )
 
 
@@ -149,5 +149,5 @@ def test_a_resolution_repeats_what_the_alert_said() -> None:
     story.when(filed("guna", DAY, "2026-11-24T00:40"))
     end = story.alerts[0]
     assert isinstance(end, AlertResolved)
-    changed = {"how", "at", "evidence", "cause"}
+    changed = {"how", "at", "evidence", "cause", "escalate_minutes"}
     assert end.model_dump(exclude=changed) == alert.model_dump(exclude=changed)

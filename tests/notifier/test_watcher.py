@@ -201,7 +201,7 @@ async def test_an_alert_of_a_newer_program_stops_the_start(tmp_path: Path) -> No
             pass
         record = record_of((await read(state.log, ALERTS))[0].event)
         newer = tuple(
-            (name, value.replace(b".v1", b".v2") if name == "ce_type" else value) for name, value in record.headers
+            (name, value.replace(b".v2", b".v3") if name == "ce_type" else value) for name, value in record.headers
         )
         await state.log.append(ALERTS, [replace(record, headers=newer)])
         with pytest.raises(ReadStopped):

@@ -7,12 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
-from libs.duty.days import OpenDay
-from libs.duty.judge import misses_before
-from libs.duty.state import DutyState
 from libs.duty.transitions import DayClosed, Status
 from libs.events.alerts import AlertRaised, AlertResolved, Rule
-from services.notifier.rules.missed_report import in_time
+from services.notifier.rules.missed_report import IN_TIME
 from services.notifier.rules.rule import AlertRule, Seen, raised, resolved
 
 SUNDAY = 7
@@ -39,56 +36,48 @@ class Praise:
     week: Week = field(default_factory=Week)
 
 
-Worthy = Callable[[Praise, DutyState, OpenDay], Iterable[tuple[str, str]]]
-"""(memory, duty, a day that is judged) -> district and period of each who deserves it."""
+Worthy = Callable[[Praise, DayClosed], Iterable[tuple[str, str]]]
+"""(memory, a day that is judged) -> district and period of each who deserves it."""
 
 
 def _watching(rule: Rule, worthy: Worthy) -> AlertRule[Praise]:
     def watch(memory: Praise, seen: Seen) -> Iterator[AlertRaised | AlertResolved]:
-        for transition in seen.transitions:
-            if isinstance(transition, DayClosed) and seen.duty is not None:
-                day = seen.duty.days[transition.day]
-                yield from (resolved(each, seen, how="told", at=transition.at, evidence=None) for each in memory.said)
+        for closed in seen.transitions:
+            if isinstance(closed, DayClosed):
+                yield from (resolved(each, seen, how="told", at=closed.at, evidence=None) for each in memory.said)
                 memory.said = [
                     raised(
-                        rule,
-                        seen,
-                        district,
-                        tenure_id=day.entries[district].tenure_id,
-                        period=period,
-                        at=transition.at,
+                        rule, seen, district, tenure_id=closed.stood[district].tenure_id, period=period, at=closed.at
                     )
-                    for district, period in worthy(memory, seen.duty, day)
+                    for district, period in worthy(memory, closed)
                 ]
                 yield from memory.said
 
     return AlertRule(rule, "reports", Praise, watch)
 
 
-def recovered(_memory: Praise, duty: DutyState, day: OpenDay) -> Iterator[tuple[str, str]]:
+def recovered(_memory: Praise, closed: DayClosed) -> Iterator[tuple[str, str]]:
     """In time again, after a row of misses that was heard of higher up."""
-    end, rungs = day.deadlines.grace_until, duty.policies.on(day.day).policy.ladder[1:]
-    for district, entry in day.entries.items():
-        row = misses_before(duty, district, entry.tenure_id, day.day, end) if rungs and in_time(day, district) else 0
-        if row and row >= rungs[0]:
-            yield district, day.day.isoformat()
+    for district, stood in closed.stood.items():
+        if stood.status in IN_TIME and any(stood.misses >= rung for rung in closed.ladder[1:]):
+            yield district, closed.day.isoformat()
 
 
-def perfect(memory: Praise, _duty: DutyState, day: OpenDay) -> Iterator[tuple[str, str]]:
+def perfect(memory: Praise, closed: DayClosed) -> Iterator[tuple[str, str]]:
     """In time on every day of the week on which the same tenure owed a report, five at least."""
-    year, number, weekday = day.day.isocalendar()
+    year, number, weekday = closed.day.isocalendar()
     if memory.week.monday != (monday := date.fromisocalendar(year, number, 1)):
         memory.week = Week(monday)
     week = memory.week
-    for district, entry in day.entries.items():
-        if in_time(day, district):
-            key = district, entry.tenure_id
+    for district, stood in closed.stood.items():
+        if stood.status in IN_TIME:
+            key = district, stood.tenure_id
             week.in_time[key] = week.in_time.get(key, 0) + 1
-        elif entry.was(day.deadlines.grace_until) is not Status.EXCUSED:
+        elif stood.status is not Status.EXCUSED:
             week.failed.add(district)
     if weekday == SUNDAY:
         for (district, tenure_id), days in week.in_time.items():
-            holds = day.entries[district].tenure_id == tenure_id
+            holds = district in closed.stood and closed.stood[district].tenure_id == tenure_id
             if holds and days >= LEAST_DAYS and district not in week.failed:
                 yield district, f"{year}-W{number:02}"
 
