@@ -79,8 +79,7 @@ class AlertRaised(AlertData):
     NAME: ClassVar[str] = "alert.raised"
 
     escalate_minutes: Annotated[tuple[Minutes, ...], Field(max_length=5)]
-    """After so many minutes from the event's own time it goes up a level, unless somebody has taken care of it by then:
-    by the policy of its day, as far as there is somebody higher up."""
+    """After so many minutes from the event's own time it goes up a level, unless somebody has taken care of it."""
 
 
 class AlertEscalated(AlertData):

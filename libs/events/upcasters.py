@@ -60,15 +60,32 @@ def grievance_raised_v2(data: grievances_v1.GrievanceRaised) -> GrievanceRaised:
     return unchecked(GrievanceRaised, {**vars(data), "sealed": None, "tracking": None, "author": None})
 
 
-def _alert(model: type[A], **new: object) -> Callable[[alerts_v1.AlertData], A]:
-    """To an alert's event of version 2: the district that it was about is its subject."""
+def _alert(model: type[A], data: alerts_v1.AlertData, **new: object) -> A:
+    """An alert's event of version 2: the district that it was about is its subject."""
+    members = vars(data).copy()
+    district = members.pop("district")
+    return unchecked(model, {**members, "rule": Rule(data.rule), "subject_code": district, **new})
 
-    def lift(data: alerts_v1.AlertData) -> A:
-        members = vars(data).copy()
-        district = members.pop("district")
-        return unchecked(model, {**members, "rule": Rule(data.rule), "subject_code": district, **new})
 
-    return lift
+def alert_raised_v2(data: alerts_v1.AlertRaised) -> AlertRaised:
+    """What was raised before there was an escalation goes up by itself no more."""
+    return _alert(AlertRaised, data, escalate_minutes=())
+
+
+def alert_escalated_v2(data: alerts_v1.AlertEscalated) -> AlertEscalated:
+    return _alert(AlertEscalated, data)
+
+
+def alert_acknowledged_v2(data: alerts_v1.AlertAcknowledged) -> AlertAcknowledged:
+    return _alert(AlertAcknowledged, data)
+
+
+def alert_snoozed_v2(data: alerts_v1.AlertSnoozed) -> AlertSnoozed:
+    return _alert(AlertSnoozed, data)
+
+
+def alert_resolved_v2(data: alerts_v1.AlertResolved) -> AlertResolved:
+    return _alert(AlertResolved, data)
 
 
 UPCASTERS: Upcasters = {
@@ -76,11 +93,11 @@ UPCASTERS: Upcasters = {
     policy_v1.PolicyAdopted: policy_adopted_v2,
     reports_v1.ReportFiled: report_filed_v2,
     reports_v1.ReportCorrected: report_corrected_v2,
-    alerts_v1.AlertRaised: _alert(AlertRaised, escalate_minutes=()),
-    alerts_v1.AlertEscalated: _alert(AlertEscalated),
-    alerts_v1.AlertAcknowledged: _alert(AlertAcknowledged),
-    alerts_v1.AlertSnoozed: _alert(AlertSnoozed),
-    alerts_v1.AlertResolved: _alert(AlertResolved),
+    alerts_v1.AlertRaised: alert_raised_v2,
+    alerts_v1.AlertEscalated: alert_escalated_v2,
+    alerts_v1.AlertAcknowledged: alert_acknowledged_v2,
+    alerts_v1.AlertSnoozed: alert_snoozed_v2,
+    alerts_v1.AlertResolved: alert_resolved_v2,
 }
 """By the model that is lifted. They stay here for ever."""
 

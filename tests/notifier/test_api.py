@@ -15,6 +15,7 @@ from libs.runtime.principal import ROLES
 from services.notifier import api
 from services.notifier.paging import BODY_BYTES, PAGE
 from services.notifier.records import record_of
+from services.notifier.rules.rule import said as said_of
 from tests.duty.events import added, appointed, clock_reached, code, filed, named, policy, tenure
 from tests.notifier.office import Office, office
 from tests.notifier.stories import GRIEVANCES, grievance
@@ -239,10 +240,10 @@ class Overtaken(AnotherLog):
     """Just before an acknowledgement, the report comes in."""
 
     async def append(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
-        if b"rozana.alert.acknowledged.v1" in dict(records[0].headers).values():
+        if b"rozana.alert.acknowledged.v2" in dict(records[0].headers).values():
             said = [each.event.data for each in await read(self.log, stream)]
             one = next(each for each in said if isinstance(each, AlertRaised) and each.alert_id == missed("guna"))
-            over = AlertResolved.model_validate(dict(one) | {"how": "late"})
+            over = said_of(AlertResolved, one, how="late")
             await self.log.append(stream, [record_of(Event(named("over"), "urn:test", one.at, over))])
         return await self.log.append(stream, records)
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from libs.events.alerts import AlertAcknowledged, AlertData, AlertRaised, AlertSnoozed, Rule
+from libs.events.alerts import AlertAcknowledged, AlertRaised, AlertSnoozed, Rule
 from libs.events.envelope import Event
 from libs.events.streams import Kind, stream_name
 from libs.runtime.consumer import replay
@@ -43,6 +43,7 @@ from services.notifier.records import record_of
 from services.notifier.routing import Route
 from services.notifier.rules.grievance_raised import GRIEVANCE_RAISED
 from services.notifier.rules.missed_report import MISSED_REPORT
+from services.notifier.rules.rule import said
 from tests.duty.events import STATE, added, appointed, clock_reached, code, filed, instant, policy
 from tests.notifier.stories import grievance
 from tests.notifier.world import ALERTS, World, read, running, until, world, write
@@ -154,13 +155,13 @@ class PostOffice:
         await asyncio.gather(*(courier.sweep(name) for name in names), courier.look_after_left())
 
     async def say(
-        self, said: type[AlertAcknowledged | AlertSnoozed], district: str, *, until: str | None, fold: bool = True
+        self, happened: type[AlertAcknowledged | AlertSnoozed], district: str, *, until: str | None, fold: bool = True
     ) -> None:
         """What the office does about the alert on a district's silence."""
         alerts = [each.event.data for each in await read(self.state.log, ALERTS)]
         alert = next(each for each in alerts if isinstance(each, AlertRaised) and each.subject == code(district))
         more = {"by": "pcc:office", "note": "", "until": None if until is None else instant(until)}
-        data = said.model_validate({name: getattr(alert, name) for name in AlertData.model_fields} | more)
+        data = said(happened, alert, **more)
         await self.state.log.append(ALERTS, [record_of(Event(str(uuid4()), "urn:test", alert.at, data))])
         if fold:
             await self.fold()
@@ -612,7 +613,7 @@ async def test_that_somebody_takes_care_of_a_grievance_shows_when_its_day_is_ove
         alert = next(
             data for each in await read(office.state.log, stream) if type(data := each.event.data) is AlertRaised
         )
-        data = AlertAcknowledged.model_validate(dict(alert) | {"by": "aicc:office", "note": "", "until": None})
+        data = said(AlertAcknowledged, alert, by="aicc:office", note="", until=None)
         await office.state.log.append(stream, [record_of(Event(str(uuid4()), "urn:test", alert.at, data))])
         await office.fold()
         await office.sweep()
