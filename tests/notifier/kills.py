@@ -132,7 +132,7 @@ class Killing:
         assert all(times == 1 for times in Counter(event.id for event in events).values())
         every = {event.id: event.data for event in events if isinstance(event.data, AlertRaised)}
         raised = {event_id: data for event_id, data in every.items() if data.rule is Rule.MISSED_REPORT}
-        missed = Counter((data.district, data.period) for data in raised.values())
+        missed = Counter((data.subject, data.period) for data in raised.values())
         days = [FIRST_DAY + timedelta(days=number) for number in range(self.days)]
         assert missed == {(code(name), day.isoformat()): 1 for name in DISTRICTS for day in days}
         self._look_at_hooks(raised)
