@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-long test-connected bench check lock dev generate release-schemas
+.PHONY: demo test test-long test-connected schedules bench check lock dev generate release-schemas
 
 demo: .venv/.runtime ## play days of Madhya Pradesh on a fast clock, then go on serving; ARGS="--exit" ends by itself
 	@$(BIN)/rozana demo $(ARGS)
@@ -16,6 +16,9 @@ test-long: .venv/.dev ## the tests that take minutes: fifty kills, ten thousand 
 
 test-connected: .venv/.dev ## the tests on a real Kafka and a server that speaks MongoDB's protocol; needs Java 17 and Maven
 	$(BIN)/python -m pytest -q -m connected $(ARGS)
+
+schedules: .venv/.dev ## members and servers killed, frozen and restarted by seed, as test-connected does with a few; ARGS="--seeds 200"
+	@$(BIN)/python -m tests.e2e.schedules $(ARGS)
 
 bench: .venv/.dev ## each budget of docs/benchmarks.md with what is measured here; ARGS="--quick", or ARGS="ingest replay"
 	@$(BIN)/python -m bench $(ARGS)

@@ -1,4 +1,4 @@
-"""The port `Membership`: which of the states this process works for, when several run the same service (ADR 0015).
+"""The port `Membership`: which of the states this process works for, when several run the same service (ADR 0018).
 
 A state's streams all go to one member. The embedded system is a group of one. `shares.py` starts and stops a state's
 loops as they come and go; adapters are `Alone` and `membership_kafka.py`.

@@ -1,5 +1,5 @@
 """`Membership` in a group of Kafka's. Only who works for which state is settled there: positions come from the store,
-and no stream is fetched by the group (ADR 0015).
+and no stream is fetched by the group (ADR 0018).
 
 What a member owns is its own for a session's length from when its last good heartbeat was sent: so long, Kafka gives it
 to nobody else. Real time goes on while a process is frozen, so the first that one does when it wakes up is to doubt.
@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import Never
 
 from libs.runtime.errors import Unavailable
@@ -60,6 +61,8 @@ class KafkaMembership:
         finally:
             self._taking_part.cancel()
             await asyncio.wait([self._taking_part])
+            if self._member_id:
+                await self._leave()
 
     async def changed(self, seen: frozenset[str]) -> None:
         while self.owned == seen:
@@ -84,20 +87,24 @@ class KafkaMembership:
     # -- taking part -------------------------------------------------------------------------------------------------
 
     async def _take_part(self) -> Never:
-        """For ever. Raises StartRefused; when cancelled, leaves."""
+        """For ever. Raises StartRefused."""
         while True:
             try:
-                async with opened_group(self._cluster, self._group, self._name, self._session) as group:
-                    try:
-                        await self._stay(group)
-                    except asyncio.CancelledError:
-                        with contextlib.suppress(Unavailable):
-                            await group.leave(self._member_id)
-                        raise
+                async with self._opened() as group:
+                    await self._stay(group)
             except Unavailable as error:
                 if self._joined is None:
                     self._trouble = f"has not joined the group {self._group}: {error}"
             await asyncio.sleep(AGAIN_SECONDS)
+
+    def _opened(self) -> AbstractAsyncContextManager[Group]:
+        return opened_group(self._cluster, self._group, self._name, self._session)
+
+    async def _leave(self) -> None:
+        """Over a connection of its own: a broker answers one after the other, and a join waits for all members."""
+        with contextlib.suppress(Unavailable):
+            async with self._opened() as group:
+                await group.leave(self._member_id)
 
     async def _stay(self, group: Group) -> Never:
         while True:

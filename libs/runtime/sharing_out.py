@@ -1,4 +1,4 @@
-"""Who gets which state: pure. Whoever leads a group works it out for all its members (ADR 0015)."""
+"""Who gets which state: pure. Whoever leads a group works it out for all its members (ADR 0018)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -55,6 +55,8 @@ class Standing:
         for gone in [stream for stream in self._counted if stream not in positions]:
             del self._counted[gone]  # whoever folds it now counts them
         for stream in positions.streams:
+            if stream not in positions:
+                continue  # it has gone while another was counted
             at = positions[stream]
             if self._counted.get(stream, (-1, None))[0] != at:
                 self._counted[stream] = (at, await self._count("alerts", {"state": state_of(stream) or ""}))

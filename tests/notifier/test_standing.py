@@ -1,5 +1,6 @@
 """What is open and what waits, as the metrics say it: of grievances no state and no hour."""
 
+import asyncio
 from pathlib import Path
 
 from libs.events.alerts import AlertSnoozed
@@ -62,3 +63,17 @@ async def test_every_outcome_of_a_delivery_is_there_from_the_start(tmp_path: Pat
     async with post_office(tmp_path, Wire()) as place:
         labels = {"channel": "wire", "outcome": "parked"}
         assert Seen(place).metrics.registry.get_sample_value("rozana_deliveries_total", labels) == 0
+
+
+async def test_a_state_that_goes_while_another_is_counted_is_counted_no_more(tmp_path: Path) -> None:
+    """Whoever owns it now counts it."""
+    async with post_office(tmp_path, Wire()) as place:
+        alerts = place.positions["alerts"]
+        alerts.add(["rozana.in-rj.alerts"])
+        seen = Seen(place)
+        looking = asyncio.ensure_future(seen.open("missed-report"))
+        await asyncio.sleep(0)
+        alerts.remove(["rozana.in-rj.alerts"])
+        assert await looking == 2
+        alerts.remove(["rozana.in-mp.alerts"])
+        assert await seen.open("missed-report") == 0

@@ -40,6 +40,10 @@ class Server:
     def url(self) -> str:
         raise NotImplementedError
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def command(self) -> list[str]:
         raise NotImplementedError
 
