@@ -23,7 +23,9 @@ from libs.runtime.clock import SystemClock
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.log_kafka import open_log
 from libs.runtime.patience import PatientLog, PatientStore, in_loop
+from libs.runtime.pointer import Lease
 from libs.runtime.positions import Positions
+from libs.runtime.projection import Projection
 from libs.runtime.service import COLLECT_AFTER
 from libs.runtime.store_mongo import open_store
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
@@ -68,18 +70,30 @@ async def rozana(task: Task, *, all_projections: bool) -> None:
     log = PatientLog(open_log(task.kafka, SystemClock()), logger)
     store = PatientStore(open_store(task.mongo), logger)
     letters, metrics = DeadLetters(log, SystemClock(), Metrics(), logger), Metrics()
-    chosen = PROJECTIONS if all_projections else [STATE_DAYS]
-    positions = [Positions(task.ends) for _ in chosen]
+    positions = {each: Positions(task.ends) for each in (PROJECTIONS if all_projections else [STATE_DAYS])}
+    leases = {each: Lease(store, each) for each in positions}
+
+    async def fold(projection: Projection[Any], state: str) -> None:
+        await project(
+            projection,
+            log,
+            store,
+            positions[projection],
+            state,
+            lease=leases[projection],
+            dead_letters=letters,
+            metrics=metrics,
+            logger=logger,
+        )
+
     try:
         async with asyncio.TaskGroup() as group:
             loops = [
-                group.create_task(
-                    in_loop(partial(project, each, log, store, reached, state, dead_letters=letters, metrics=metrics))()
-                )
-                for each, reached in zip(chosen, positions, strict=True)
+                group.create_task(in_loop(partial(fold, each, state))())
+                for each in positions
                 for state in filter(None, map(state_of, task.ends))
             ]
-            for reached in positions:
+            for reached in positions.values():
                 for stream, end in task.ends.items():
                     await reached.reached(stream, end - 1)
             for loop in loops:
