@@ -1,7 +1,7 @@
 """One pass over the streams: offsets, records, hashes, ids, alerts."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from libs.duty.outcomes import EFFECTS, Effect
@@ -10,11 +10,12 @@ from libs.events.alerts import AlertData, AlertRaised, AlertResolved
 from libs.events.catalogue import CATALOGUE
 from libs.events.codec import Headers, InvalidEvent, UnknownType, UnknownVersion, decode, hash_as_written
 from libs.events.envelope import Event, Recorded
-from libs.events.streams import keeps_hours, state_of
+from libs.events.streams import keeps_hours, state_of, stream_name
 from libs.runtime.errors import ReadStopped
 from libs.runtime.letters import Letter, letters
 from libs.runtime.log import EventLog, Record
 from rozana.verify.checks import Check
+from rozana.verify.digests import DigestChecks
 
 AT_ONCE = 1000
 
@@ -28,9 +29,10 @@ class StreamChecks:
     hashes: Check = field(default_factory=lambda: Check("hashes"))
     ids: Check = field(default_factory=lambda: Check("ids"))
     alerts: Check = field(default_factory=lambda: Check("raised once"))
+    digests: Check = field(default_factory=lambda: Check("digests"))
 
     def __iter__(self) -> Iterator[Check]:
-        return iter((self.offsets, self.records, self.hashes, self.ids, self.alerts))
+        return iter((self.offsets, self.records, self.hashes, self.ids, self.alerts, self.digests))
 
 
 async def check_streams(
@@ -45,15 +47,17 @@ async def check_streams(
     before: a reader keeps the letter first.
     """
     told, discreet = StreamChecks(), StreamChecks()
-    kept = {
-        (each.stream, each.offset): _digest(each.key, each.headers, each.value)
-        async for each in letters(log)
-        if isinstance(each, Letter)
-    }
+    kept = {}
+    mended: dict[str, set[int]] = {}
+    async for each in letters(log):
+        if isinstance(each, Letter):
+            kept[each.stream, each.offset] = _digest(each.key, each.headers, each.value)
+            if each.fault() is None:
+                mended.setdefault(each.stream, set()).add(each.offset)
     for stream, end in ends.items():
         checks = told if keeps_hours(stream) else discreet
         checks.offsets.count("streams", end > 0)
-        seen = _Stream(stream, folded.get(stream, 0), kept, checks)
+        seen = _Stream(stream, folded.get(stream, 0), kept, mended.get(stream, ()), checks)
         position = 0
         while position < end:
             try:
@@ -78,7 +82,14 @@ async def check_streams(
 class _Stream:
     """What must be remembered of one stream while it is read."""
 
-    def __init__(self, stream: str, folded: int, kept: Mapping[tuple[str, int], bytes], checks: StreamChecks) -> None:
+    def __init__(
+        self,
+        stream: str,
+        folded: int,
+        kept: Mapping[tuple[str, int], bytes],
+        mended: Collection[int],
+        checks: StreamChecks,
+    ) -> None:
         self._stream = stream
         self._folded = folded
         self._kept = kept
@@ -86,6 +97,9 @@ class _Stream:
         self._bodies: dict[str, str] = {}
         self._second_bodies: dict[int, str] = {}
         """Offset -> id, of events whose id was there before with another body."""
+        state = state_of(stream)
+        of_reports = state is not None and stream == stream_name("reports", state)
+        self._digests = DigestChecks(stream, state or "", mended, checks.digests) if of_reports else None
         self._of_alerts: set[str] = set()
         """Event ids, and what was raised and resolved by `type|alert_id`."""
 
@@ -99,8 +113,12 @@ class _Stream:
             self._checks.records.wrong(f"{place}: {error}")
         except InvalidEvent as error:
             self._unreadable(record, place, error)
+            if self._digests is not None:
+                self._digests.hold(record.key, record.appended_at)
         else:
             self._checks.records.count("decoded")
+            if self._digests is not None:
+                self._digests.read(event, record.offset, record.appended_at)
             if isinstance(event.data, AlertData):
                 self._look_at_alert(event, event.data, place)
             elif CATALOGUE[event.data.NAME].from_clients:
@@ -141,6 +159,8 @@ class _Stream:
 
     async def settle(self, log: EventLog, end: int) -> None:
         """An id with two bodies is a conflict: of the second, nothing may count."""
+        if self._digests is not None:
+            self._digests.settle()
         self._checks.ids.count("ids", len(self._bodies))
         if not self._second_bodies:
             return
