@@ -1,6 +1,8 @@
 """Which projections there are, and the loop that folds one of them."""
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Never
 
 from libs.events.streams import stream_name
@@ -22,6 +24,8 @@ PROJECTIONS: tuple[Projection[Any], ...] = (STATE_DAYS, REPORTS, DISTRICTS)
 
 AT_ONCE = 1000
 """So many records of a state a batch, so that catching up writes each board seldom."""
+GATHER_SECONDS = 0.05
+"""Between two looks at a state that has news: a board is written at most so often, however many reports come for it."""
 
 
 async def project(
@@ -54,6 +58,7 @@ async def project(
             metrics=metrics,
             max_records=AT_ONCE,
             streams=[stream_name(projection.kind, state)],
+            pause=partial(asyncio.sleep, GATHER_SECONDS),
         )
 
     await reopened(projection, store, run, logger)

@@ -314,3 +314,29 @@ async def test_of_many_positions_a_consumer_moves_those_of_its_streams(made: Run
         await positions.reached(OTHER, 1)
     assert {batch.stream for batch in sink.batches} == {OTHER}
     assert (positions[STREAM], positions.begun) == (0, (OTHER,))
+
+
+async def test_what_comes_in_a_pause_is_folded_together(made: Runtime) -> None:
+    sink, positions, over = Kept(), Positions((STREAM,)), asyncio.Event()
+    async with (
+        asyncio.timeout(PATIENCE),
+        beside(consume("tests", made.log, positions, sink, metrics=made.metrics, pause=over.wait)),
+    ):
+        await made.write(reports(1))
+        await positions.reached(STREAM, 0)
+        for _ in range(3):
+            await made.write(reports(1))
+        over.set()
+        await positions.reached(STREAM, 3)
+    assert [len(batch.items) for batch in sink.batches] == [1, 3]
+
+
+async def test_there_is_no_pause_while_there_is_more_than_is_taken_at_once(made: Runtime) -> None:
+    await made.write(reports(4))
+    sink, positions, never = Kept(), Positions((STREAM,)), asyncio.Event()
+    async with (
+        asyncio.timeout(PATIENCE),
+        beside(consume("tests", made.log, positions, sink, metrics=made.metrics, max_records=2, pause=never.wait)),
+    ):
+        await positions.reached(STREAM, 3)
+    assert [len(batch.items) for batch in sink.batches] == [2, 2]
