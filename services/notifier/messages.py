@@ -67,6 +67,48 @@ WORDS: Mapping[Rule, Mapping[Language, Words]] = {
             "रिपोर्ट भेजने के बाद और कुछ नहीं करना है।",
         ),
     },
+    Rule.LEFT_UNACKNOWLEDGED: {
+        "en": Words(
+            "Alerts of {day} were left lying: {district}",
+            "Alerts of {day} were left lying in {count} states",
+            "{district}: nobody has taken care of an alert of {day} before it went up",
+            "It ends when the state office has acknowledged what is open.",
+        ),
+        "hi": Words(
+            "{district}: {day} की सूचनाओं पर ध्यान नहीं दिया गया",
+            "{count} राज्यों में {day} की सूचनाओं पर ध्यान नहीं दिया गया",
+            "{district}: {day} की सूचना पर समय रहते किसी ने ध्यान नहीं दिया",
+            "राज्य कार्यालय के संज्ञान लेने पर यह समाप्त हो जाएगी।",
+        ),
+    },
+    Rule.RECOVERED: {
+        "en": Words(
+            "{district} reports in time again",
+            "{count} districts report in time again",
+            "{district}: the report for {day} came in time, after days of silence",
+            "Thank you.",
+        ),
+        "hi": Words(
+            "{district} की रिपोर्ट फिर समय पर आई",
+            "{count} ज़िलों की रिपोर्ट फिर समय पर आई",
+            "{district}: कई दिन बाद {day} की रिपोर्ट समय पर आई",
+            "धन्यवाद।",
+        ),
+    },
+    Rule.PERFECT_WEEK: {
+        "en": Words(
+            "{district}: every report in time, week {day}",
+            "{count} districts: every report in time, week {day}",
+            "{district}: every report of week {day} came in time",
+            "Thank you, and well done.",
+        ),
+        "hi": Words(
+            "{district}: सप्ताह {day} की हर रिपोर्ट समय पर",
+            "{count} ज़िले: सप्ताह {day} की हर रिपोर्ट समय पर",
+            "{district}: सप्ताह {day} की हर रिपोर्ट समय पर आई",
+            "धन्यवाद, और शाबाश।",
+        ),
+    },
     Rule.GRIEVANCE_RAISED: {
         "en": Words("A grievance has come in", "A grievance has come in", "", "It waits in Rozana, for you to open."),
         "hi": Words("एक शिकायत आई है", "एक शिकायत आई है", "", "वह रोज़ाना में है; कृपया उसे खोलकर देखें।"),

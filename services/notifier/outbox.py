@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.events.alerts import AlertEscalated, AlertRaised, Audience, Rule
+from libs.events.alerts import AlertEscalated, AlertRaised, AlertReopened, Audience, Rule
 from libs.events.envelope import Recorded, format_instant
 from libs.events.streams import Kind
 from libs.runtime.consumer import Unreadable
@@ -37,7 +37,7 @@ Status = Literal["due", "claimed", "gathered", "sent", "dropped", "expired", "pa
 Kept = Literal["quiet-hours", "daily-cap"]
 """Why a person's message is kept for a while."""
 
-News = AlertRaised | AlertEscalated
+News = AlertRaised | AlertEscalated | AlertReopened
 """What people are told: each such event is a message of its own, to those it names."""
 
 Why = (
@@ -198,7 +198,7 @@ def filling(kind: Kind, destinations: Callable[[Kind, News], Iterable[Destinatio
         name=OUTBOX,
         version=1,
         kind=kind,
-        handles=frozenset({AlertRaised, AlertEscalated}),
+        handles=frozenset({AlertRaised, AlertEscalated, AlertReopened}),
         initial=lambda _state: {},
         dump=dict,
         load=dict,
