@@ -50,6 +50,8 @@ class Case:
     district: str
     day: date
     """When it was raised, in UTC."""
+    raised_as: str
+    """The category that the complainant has given it."""
     category: str
     severity: str
     tracking: Tracking | None
@@ -159,7 +161,15 @@ class Cases:
 
     def _raise(self, data: GrievanceRaised, day: date, offset: int) -> None:
         case = Case(
-            data.grievance_id, data.district, day, data.category, data.severity, data.tracking, data.author, since=day
+            grievance_id=data.grievance_id,
+            district=data.district,
+            day=day,
+            raised_as=data.category,
+            category=data.category,
+            severity=data.severity,
+            tracking=data.tracking,
+            author=data.author,
+            since=day,
         )
         if data.sealed:
             case.letters.append(Letter(data.grievance_id, "complainant", day, offset))

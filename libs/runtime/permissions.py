@@ -26,6 +26,8 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "POST /v1/grievances": _EVERYBODY,
     "POST /v1/grievances/track": _EVERYBODY,  # by what follows from the tracking code
     "POST /v1/grievances/act": _EVERYBODY,
+    "GET /v1/grievances": _AICC,
+    "GET /v1/grievance-counts": _OFFICES,  # nothing small, and nothing of this month
     "POST /v1/grievances/{id}/open": _AICC,
     "POST /v1/grievances/{id}/answer": _AICC,
     "POST /v1/grievances/{id}/erase": _AICC,

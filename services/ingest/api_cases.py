@@ -1,28 +1,55 @@
 """The routes by which AICC deals with a grievance. What is sealed is handed out sealed; AICC opens it elsewhere."""
 
 from dataclasses import asdict
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from nacl.public import PublicKey
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from libs.events.grievances import GrievanceAnswered, GrievanceErased, GrievanceOpened
 from libs.events.streams import stream_name
+from libs.events.values import STATE_PATTERN, StateCode
 from libs.grievances.cases import Case
+from libs.grievances.outcomes import Status
 from libs.grievances.sealing import from_base64, key_id
 from libs.runtime.bodies import validate
 from libs.runtime.http import Authenticated, require
+from libs.runtime.problems import Problem
 from services.ingest import openapi
 from services.ingest.grievance_answers import AnswerBody, OpenedCase, opened
 from services.ingest.grievance_bodies import take_sealed
 from services.ingest.grievance_desk import Desk, about, body_of, state_of, takes, wrong
+from services.ingest.grievance_reading import CaseList, Counts, counted, listed
 
+LIST, COUNTS = "GET /v1/grievances", "GET /v1/grievance-counts"
 OPEN, ANSWER, ERASE = (f"POST /v1/grievances/{{id}}/{what}" for what in ("open", "answer", "erase"))
+State = Annotated[str | None, Query(pattern=STATE_PATTERN, description="one state alone")]
+After = Annotated[str | None, Query(max_length=60, description="what `next` of the page before said")]
 
 
 def add_case_routes(router: APIRouter, desk: Desk) -> None:
-    """Open, answer, erase."""
+    """For AICC: list, open, answer, erase. For a state's office: counts."""
+
+    @router.get("/v1/grievances", response_model=CaseList)
+    async def list_grievances(
+        principal: Authenticated, state: State = None, status: Status | None = None, after: After = None
+    ) -> JSONResponse:
+        """The grievances of one's scope, and where they stand; nothing of what is written in them."""
+        require(principal, LIST)
+        found = await desk.of_reader(principal, state)
+        return JSONResponse(listed(found, status, after).model_dump(mode="json"))
+
+    @router.get("/v1/grievance-counts", response_model=Counts)
+    async def count_grievances(principal: Authenticated, state: StateCode) -> JSONResponse:
+        """How many grievances a state had, by month and category: months that are over, and no small number."""
+        require(principal, COUNTS, state)
+        cases = desk.intake.index.cases.get(state)
+        if cases is None:
+            raise Problem(404, "there is no such resource here")
+        await desk.intake.catch_up(state)
+        return JSONResponse(counted(state, cases, desk.today()).model_dump(mode="json"))
 
     @router.post("/v1/grievances/{id}/open", response_model=OpenedCase)
     async def open_grievance(id: str, principal: Authenticated) -> JSONResponse:  # noqa: A002 -- the path's name

@@ -71,6 +71,20 @@ class Desk:
                     return case
         raise Problem(404, _NOT_HERE)
 
+    async def of_reader(self, principal: Principal, state: str | None) -> list[Case]:
+        """The cases of his scope, or of one state in it; never those about himself. Raises Unavailable."""
+        index, found = self.intake.index, []
+        for each, cases in index.cases.items():
+            if state in {None, each} and (contains(principal.scope, each) or contains(each, principal.scope)):
+                await self.intake.catch_up(each)
+                found += [
+                    case
+                    for case in cases.by_id.values()
+                    if contains(principal.scope, case.district)
+                    and principal.subject not in concerned(case, index.duties[each])
+                ]
+        return found
+
     async def letters(self, case: Case, letters: Sequence[Letter]) -> list[SealedLetter]:
         streams = (stream_name("grievances", state_of(case)), stream_name("grievance-keys", state_of(case)))
         return await letters_of(case, letters, self.log, self.sealing.kept, streams)

@@ -46,9 +46,22 @@ OPEN_TO_ALL = {
     "POST /v1/grievances/act": 404,
 }
 """What is answered without a token, and so with any."""
-LISTS = {"GET /v1/states": "state", "GET /v1/alerts": "subject", "GET /v1/deliveries": "subject"}
+LISTS = {
+    "GET /v1/states": "state",
+    "GET /v1/alerts": "subject",
+    "GET /v1/deliveries": "subject",
+    "GET /v1/grievances": "district",
+}
 """Answered to whoever may ask, but with what lies in the scope only: by this member of an item."""
 GRIEVANCE, GRIEVANCE_ALERT = grievance_id(0), alert_id(Rule.GRIEVANCE_RAISED, HERE, grievance_id(0), 1)
+ASKED = {
+    # Whoever may read it is told that no such event exists; an endless answer would help nobody here.
+    "GET /v1/states/{state}/changes": (f"/v1/states/{STATE}/changes?after=1000000", None, STATE),
+    "GET /v1/states/{state}/days": (f"/v1/states/{STATE}/days?from={DAY}&to={DAY}", None, STATE),
+    "GET /v1/nation/days/{day}": (f"/v1/nation/days/{DAY}", None, "in"),
+    "GET /v1/grievance-counts": (f"/v1/grievance-counts?state={STATE}", None, STATE),
+}
+"""Path, no body, and the code of what it is about, where a path alone does not do."""
 CODE = {"state": STATE, "locator": "0000", "proof": "0" * 64}
 GRIEVANCE_BODIES: dict[str, dict[str, object] | None] = {
     "POST /v1/grievances": {"id": "", "district": HERE, "category": "other", "severity": "low"},
@@ -138,13 +151,8 @@ def request_of(route: str, world: World, who: Principal | None) -> tuple[str, st
             asked = GRIEVANCE_BODIES[route]
             new = {"id": str(uuid4())} if asked and "id" in asked else {}
             return method, path.format(id=GRIEVANCE), None if asked is None else asked | new, HERE
-        case "GET /v1/states/{state}/changes":
-            # Whoever may read it is told that no such event exists; an endless answer would help nobody here.
-            return method, f"/v1/states/{STATE}/changes?after=1000000", None, STATE
-        case "GET /v1/states/{state}/days":
-            return method, f"/v1/states/{STATE}/days?from={DAY}&to={DAY}", None, STATE
-        case "GET /v1/nation/days/{day}":
-            return method, f"/v1/nation/days/{DAY}", None, "in"
+        case _ if route in ASKED:
+            return method, *ASKED[route]
         case "POST /v1/alerts/{id}/snooze":
             return method, f"/v1/alerts/{MISSED}/snooze", {"until": "2030-01-01T00:00:00Z"}, SILENT
         case "POST /v1/alerts/{id}/acknowledge":
