@@ -16,7 +16,7 @@ LABELS: Mapping[str, str] = {
     "outcome": "a fixed word for each way to end: of ingest, of the fold (`libs/duty/outcomes.py`), of a delivery",
     "reason": "`unknown-type`, `unreadable`",
     "route": "the route's template, or `unmatched`",
-    "rule": "`missed-report`, `due-soon`, `grievance-raised`",
+    "rule": "`missed-report`, `due-soon`, `grievance-raised`, `grievance-overdue`",
     "service": "`ingest`, `aggregator`, `notifier`",
     "state": "the states of `ROZANA_STATES`",
     "status": "a district's day as in the board's counts, less `expected`; of a request its HTTP status, or `aborted`",

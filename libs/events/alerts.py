@@ -19,6 +19,11 @@ class Rule(StrEnum):
     LEFT_UNACKNOWLEDGED = "left-unacknowledged"
     PERFECT_WEEK = "perfect-week"
     RECOVERED = "recovered"
+    GRIEVANCE_OVERDUE = "grievance-overdue"
+
+
+ON_GRIEVANCES = frozenset({Rule.GRIEVANCE_RAISED, Rule.GRIEVANCE_OVERDUE})
+"""Their alerts stand in the grievances stream, and are for AICC alone."""
 
 
 Audience = Literal["president", "pcc", "aicc", "operator"]

@@ -30,7 +30,7 @@ from libs.grievances.outcomes import EVEN_ERASED, OPEN, TABLE, Finding, Status
 
 A_DAY = timedelta(days=1)
 UNSAID = GrievancePolicyAdopted(state="in-xx", version=1, due_days=(7, 15, 30), silence_days=30)
-"""What holds while AICC has adopted nothing."""
+"""What holds while AICC has adopted nothing; but then nothing falls due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Cases:
                 self._raise(data, day, recorded.offset)
             case GrievancePolicyAdopted():
                 self.policy = data
-            case ClockReached(at=at):
+            case ClockReached(at=at) if at.date() <= recorded.appended_at.date():
                 yield from self._reach(at.date())
             case CaseData():
                 self._go_on(data, day, event.id, recorded.offset)
@@ -153,6 +153,8 @@ class Cases:
         )
 
     def _falls_due(self, case: Case) -> date | None:
+        if self.policy is UNSAID:
+            return None
         if case.status is Status.CLOSE_PROPOSED and case.since:
             return case.since + timedelta(days=self.policy.silence_days) + A_DAY
         if case.status in OPEN and case.due and case.due not in case.overdue:
@@ -178,9 +180,9 @@ class Cases:
         if data.tracking:
             self._tracked.setdefault(data.tracking.locator, []).append(case)
 
-    def _due(self, case: Case, day: date) -> date:
+    def _due(self, case: Case, day: date) -> date | None:
         days = self.policy.due_days
-        return day + timedelta(days=days[min(case.level, len(days)) - 1])
+        return None if self.policy is UNSAID else day + timedelta(days=days[min(case.level, len(days)) - 1])
 
     def _reach(self, today: date) -> Iterator[Overdue]:
         self.today = max(today, self.today or today)

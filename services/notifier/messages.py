@@ -113,6 +113,10 @@ WORDS: Mapping[Rule, Mapping[Language, Words]] = {
         "en": Words("A grievance has come in", "A grievance has come in", "", "It waits in Rozana, for you to open."),
         "hi": Words("एक शिकायत आई है", "एक शिकायत आई है", "", "वह रोज़ाना में है; कृपया उसे खोलकर देखें।"),
     },
+    Rule.GRIEVANCE_OVERDUE: {
+        "en": Words("A grievance is overdue", "Grievances are overdue", "", "See in Rozana which; it waits for you."),
+        "hi": Words("एक शिकायत का उत्तर बाकी है", "शिकायतों के उत्तर बाकी हैं", "", "कृपया रोज़ाना में देखें।"),
+    },
 }
 PLAIN: Mapping[Language, Words] = {
     "en": Words("{rule}: {district}, {day}", "{rule}: {count} districts, {day}", "{district}: {day}", ""),

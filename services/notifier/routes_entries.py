@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from libs.events.alerts import Audience, Rule
+from libs.events.alerts import ON_GRIEVANCES, Audience, Rule
 from libs.runtime.principal import is_scope
 from services.notifier.channels.addresses import is_loopback
 from services.notifier.channels.alertmanager import Manager
@@ -127,8 +127,8 @@ class Routed(Entry):
     def wrong(self, around: Around) -> Iterator[str]:
         if not all(is_scope(scope) and scope.partition(".")[0] in ("in", *around.states) for scope in self.scopes):
             yield f"scopes: allowed is {type(self).model_fields['scopes'].description}, of {' '.join(around.states)}"
-        if self.rules == [Rule.GRIEVANCE_RAISED] and self.audiences != ["aicc"]:
-            yield 'rules: grievance-raised goes to audiences = ["aicc"] and to nobody besides'
+        if ON_GRIEVANCES.issuperset(self.rules) and self.audiences != ["aicc"]:
+            yield 'rules: what is about grievances goes to audiences = ["aicc"] and to nobody besides'
 
 
 Url = Annotated[str, Field(max_length=2000), AfterValidator(_url)]
@@ -199,15 +199,15 @@ class Alertmanager(Routed):
 
     url: Url = Field(description="https://host/, where its /api/v2 is; its host in allow_hosts")
     rules: Annotated[list[Annotated[Rule, Field(strict=False)]], Field(min_length=1)] = Field(
-        [rule for rule in Rule if rule is not Rule.GRIEVANCE_RAISED],
-        description=f"some of {', '.join(rule for rule in Rule if rule is not Rule.GRIEVANCE_RAISED)}",
+        [rule for rule in Rule if rule not in ON_GRIEVANCES],
+        description=f"some of {', '.join(rule for rule in Rule if rule not in ON_GRIEVANCES)}",
     )
     token: Secret | None = Field(None, description='a bearer token: { env = "NAME" } or { file = "path" }')
 
     def wrong(self, around: Around) -> Iterator[str]:
         yield from _wrong_url(self.url, around)
         yield from super().wrong(around)
-        if Rule.GRIEVANCE_RAISED in self.rules:
+        if not ON_GRIEVANCES.isdisjoint(self.rules):
             yield "rules: operators read it, and no grievance goes there"
 
     def made(self, around: Around) -> Manager:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import get_args
 
-from libs.events.alerts import Rule
+from libs.events.alerts import ON_GRIEVANCES, Rule
 from libs.events.streams import Kind, state_of
 from libs.runtime.clock import Clock
 from libs.runtime.pointer import live_collection
@@ -17,7 +17,7 @@ from services.notifier.outbox import OUTBOX, Outcome
 from services.notifier.reading import place
 
 OPEN = ("open", "acknowledged", "snoozed")
-ON_DUTIES = tuple(rule.value for rule in Rule if rule is not Rule.GRIEVANCE_RAISED)
+ON_DUTIES = tuple(rule.value for rule in Rule if rule not in ON_GRIEVANCES)
 PAGE = 500
 
 Counts = Counter[tuple[str, str]]

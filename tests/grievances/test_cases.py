@@ -255,6 +255,14 @@ def test_clocks_that_come_late_or_twice_do_not_go_back() -> None:
     assert story.cases.today == date(2026, 11, 28)
 
 
+def test_a_clock_ahead_of_the_log_s_own_is_ignored() -> None:
+    story = Story()
+    story.says(adopted())
+    story.raised()
+    story.says(ClockReached(state="in-mp", at=datetime(2027, 1, 1, tzinfo=UTC)))
+    assert (story.cases.today, story.overdue) == (None, [])
+
+
 def test_alerts_in_the_same_stream_are_nothing_to_a_case() -> None:
     story = Story()
     assert story.says(golden.event("alert.raised.v1.grievance").data) is Finding.APPLIED

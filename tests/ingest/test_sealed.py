@@ -159,7 +159,7 @@ async def test_who_has_the_code_hears_where_it_stands_and_reads_the_replies_neve
             "status": "raised",
             "day": "2026-11-23",
             "level": 1,
-            "due": "2026-11-30",
+            "due": None,
             "erased": False,
             "letters": [],
         }

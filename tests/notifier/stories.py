@@ -56,7 +56,7 @@ class _Telling:
         self._ends = {STREAM: 0, GRIEVANCES: 0}
 
     def fold(self, said: Event) -> list[AlertData]:
-        if isinstance(said.data, GrievanceRaised):
+        if isinstance(said.data, GrievanceRaised) or said.source == GRIEVANCES:
             return self._watch(Seen(STATE, GRIEVANCES, self._next(GRIEVANCES), said))
         offset = self._next(STREAM)
         step = self.duty.evolve(Recorded(said, STREAM, offset, said.time))

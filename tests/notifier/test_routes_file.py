@@ -171,7 +171,11 @@ NO_SECRET = "secret 1: must be whsec_ and then 24 to 64 bytes in base64"
         ("scopes", '["in-zz"]', "scopes: allowed is in, states and districts, of in-"),
         ("scopes", '["in-mp.Guna"]', "scopes: allowed is in, states and districts, of in-"),
         ("rules", '["noise"]', "rules: allowed is some of missed-report, due-soon, grievance-raised"),
-        ("rules", '["grievance-raised"]', 'rules: grievance-raised goes to audiences = ["aicc"] and to nobody besides'),
+        (
+            "rules",
+            '["grievance-raised"]',
+            'rules: what is about grievances goes to audiences = ["aicc"] and to nobody besides',
+        ),
         ("min_level", "0", "min_level: allowed is 1 to 5"),
         ("min_level", '"2"', "min_level: allowed is 1 to 5"),
         ("min_level", "true", "min_level: allowed is 1 to 5"),

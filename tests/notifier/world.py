@@ -34,7 +34,7 @@ PATIENCE = 30.0
 async def write(log: EventLog, *events: Event) -> None:
     """What ingest does: each to its stream."""
     for event in events:
-        stream = GRIEVANCES if isinstance(event.data, GrievanceRaised) else STREAM
+        stream = GRIEVANCES if (isinstance(event.data, GrievanceRaised) or event.source == GRIEVANCES) else STREAM
         await log.append(stream, [record_of(event)])
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from services.notifier.rules.due_soon import DUE_SOON
 from services.notifier.rules.escalation import ESCALATION
+from services.notifier.rules.grievance_overdue import GRIEVANCE_OVERDUE
 from services.notifier.rules.grievance_raised import GRIEVANCE_RAISED
 from services.notifier.rules.left_unacknowledged import LEFT_UNACKNOWLEDGED
 from services.notifier.rules.missed_report import MISSED_REPORT
@@ -18,4 +19,5 @@ RULES: tuple[AlertRule[Any], ...] = (
     ESCALATION,
     LEFT_UNACKNOWLEDGED,
     GRIEVANCE_RAISED,
+    GRIEVANCE_OVERDUE,
 )

@@ -25,6 +25,7 @@ LADDERS: Mapping[Rule, Sequence[tuple[Audience, ...]]] = {
     Rule.RECOVERED: (("president", "pcc"),),
     Rule.PERFECT_WEEK: (("president", "pcc"),),
     Rule.GRIEVANCE_RAISED: (("aicc",),),
+    Rule.GRIEVANCE_OVERDUE: (("aicc",),),
 }
 """Who is told, by level from 1; what lies above the last is told as the last. An alert escalates up to the last."""
 REMEMBERED = timedelta(days=MOST_LOCK_DAYS + 2)
