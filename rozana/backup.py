@@ -65,6 +65,6 @@ def restore(settings: Settings, files: dict[str, Path]) -> None:
     if "store" not in files and settings.store_path.exists():
         print(
             f"rozana: {settings.store_path} stays as it is. If it holds more than this log, `rozana up` will say so:"
-            " then remove it, it is made again from the log",
+            " then remove it, it is made again from the log (but for the contacts: docs/delivery.md)",
             file=sys.stderr,
         )

@@ -14,6 +14,7 @@ from rozana.commands import (
     demo,
     doctor,
     grievance,
+    notify,
     rebuild,
     roster,
     schema,
@@ -25,7 +26,22 @@ from rozana.commands import (
 )
 from rozana.commands.shared import tell
 
-COMMANDS = (serve, token, tail, rebuild, verify, doctor, backup, demo, roster, grievance, dead_letters, schema, topics)
+COMMANDS = (
+    serve,
+    token,
+    tail,
+    rebuild,
+    verify,
+    doctor,
+    backup,
+    demo,
+    roster,
+    notify,
+    grievance,
+    dead_letters,
+    schema,
+    topics,
+)
 """In the order of `rozana --help`. To add a command: a file in rozana/commands, and its name here."""
 
 

@@ -213,7 +213,7 @@ class Settings(BaseModel):
         None, description="the path of a file of public keys that `rozana grievance-keys` has made"
     )
     routes: Annotated[Path, AfterValidator(_file)] | None = Field(
-        None, description="the path of a TOML file that names webhooks (docs/webhooks.md)"
+        None, description="the path of a TOML file that names channels (docs/delivery.md)"
     )
     url: Annotated[str, AfterValidator(_url)] = Field("", description="http://host:port or https://host")
     token: Annotated[SecretStr, BeforeValidator(_token)] | None = Field(

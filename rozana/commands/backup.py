@@ -11,7 +11,9 @@ import typer
 from rozana.commands.shared import settings_from
 
 commands = typer.Typer()
-Store = Annotated[Path | None, typer.Option(help="The same for the store, which is otherwise made from the log.")]
+Store = Annotated[
+    Path | None, typer.Option(help="The same for the store: it is made again from the log, but for the contacts.")
+]
 
 
 @commands.command()

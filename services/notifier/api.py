@@ -85,7 +85,7 @@ def routes(
     async def _show(principal: Principal, document: Document) -> JSONResponse:
         if not allowed(principal, "GET /v1/deliveries"):
             return JSONResponse(document.body)
-        sent = await deliveries.of(Alert.model_validate(document.body))
+        sent = await deliveries.of(Alert.model_validate(document.body), aicc=allowed(principal, "stream:grievances"))
         return JSONResponse({**document.body, "deliveries": [each.model_dump(mode="json") for each in sent]})
 
     async def _find(principal: Principal, alert_id: str) -> tuple[Kind, Document]:

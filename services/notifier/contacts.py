@@ -5,7 +5,7 @@ A contact that is removed is overwritten; its document then holds nothing of any
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -147,6 +147,16 @@ class Contacts:
     async def get(self, state: str, contact_id: str) -> Contact | None:
         document = await self._store.get(CONTACTS, f"{state}/{contact_id}")
         return None if document is None else _contact(document)
+
+    async def named(self, wanted: Iterable[tuple[str, str | None]]) -> Mapping[tuple[str, str], Contact]:
+        """Those that there are, by state and id."""
+        found = await self._store.get_many(CONTACTS, sorted(f"{state}/{contact_id}" for state, contact_id in wanted))
+        contacts: dict[tuple[str, str], Contact] = {}
+        for key, document in found.items():
+            state, _, contact_id = key.partition("/")
+            if (contact := _contact(document)) is not None:
+                contacts[state, contact_id] = contact
+        return contacts
 
     async def who(self, state: str, contact_id: str | None, channel: str) -> Contact | None:
         """The person, if there still is one that is reached this way."""

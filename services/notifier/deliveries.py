@@ -14,6 +14,7 @@ from libs.events.streams import STREAMS, Kind
 from libs.runtime.clock import Clock
 from libs.runtime.store import Document, DocumentStore
 from services.notifier.alerts import Alert
+from services.notifier.contacts import Contacts
 from services.notifier.outbox import OUTBOX, Attempt, Delivery, Status, stored
 from services.notifier.reading import Place, deliveries_of, place
 from services.notifier.rules import RULES
@@ -36,6 +37,9 @@ class Sent(BaseModel):
     attempts: tuple[Attempt, ...]
     next_attempt: datetime | None
     """None: there is none, or nobody may know the hour."""
+    contact: Annotated[str | None, Field(exclude_if=_absent)] = None
+    """The id of the person it is for, and below where that is, of the address one letter and the domain."""
+    to: Annotated[str | None, Field(exclude_if=_absent)] = None
     rule: Annotated[Rule | None, Field(exclude_if=_absent)] = None
     level: Annotated[int | None, Field(exclude_if=_absent)] = None
     alert_id: Annotated[str | None, Field(exclude_if=_absent)] = None
@@ -59,11 +63,13 @@ class Deliveries:
         self._store = store
         self._clock = clock
         self._channels = frozenset(channels)
+        self._contacts = Contacts(store)
 
-    async def of(self, alert: Alert) -> list[Sent]:
-        """The alert's messages, in order of channel."""
-        own = await deliveries_of(self._store, alert)
-        return sorted(map(self._sent, own), key=lambda sent: sent.channel)
+    async def of(self, alert: Alert, *, aicc: bool) -> list[Sent]:
+        """The alert's messages, in order of channel. aicc: for those who may know whom AICC tells."""
+        own = [Delivery.model_validate(each.body) for each in await deliveries_of(self._store, alert)]
+        shown = [sent for sent, _ in await self._sent(own, people=True, aicc=aicc)]
+        return sorted(shown, key=lambda sent: (sent.channel, sent.contact or ""))
 
     async def page(
         self, kinds: Sequence[Kind], where: Mapping[str, str], *, after: Place | None, limit: int
@@ -89,27 +95,52 @@ class Deliveries:
             after = place(page[-1])
         return count
 
-    def shown(self, document: Document, *, content: bool) -> dict[str, Any]:
-        """One item of a list; without `content`, nothing that leads to a district."""
-        delivery = Delivery.model_validate(document.body)
-        about: dict[str, object] = {"rule": delivery.rule}
-        if content:
-            about |= delivery.model_dump(include={"level", "alert_id", "state", "subject", "period"})
-        return self._sent(document).model_copy(update=about).model_dump(mode="json")
+    async def shown(self, documents: Sequence[Document], *, content: bool, aicc: bool) -> list[dict[str, Any]]:
+        """The items of a list; without `content`, nothing that leads to a district or a person."""
+        found = [Delivery.model_validate(document.body) for document in documents]
+        items = []
+        for sent, delivery in await self._sent(found, people=content, aicc=aicc):
+            about: dict[str, object] = {"rule": delivery.rule}
+            if content:
+                about |= delivery.model_dump(include={"level", "alert_id", "state", "subject", "period"})
+            items.append(sent.model_copy(update=about).model_dump(mode="json"))
+        return items
 
-    def _sent(self, document: Document) -> Sent:
-        delivery = Delivery.model_validate(document.body)
-        configured = delivery.channel in self._channels
-        return Sent(
-            channel=delivery.channel,
-            status=delivery.status,
-            configured=configured,
-            attempts=delivery.attempts,
-            next_attempt=self._next(delivery) if configured else None,
-        )
+    async def _sent(
+        self, deliveries: Sequence[Delivery], *, people: bool, aicc: bool
+    ) -> Sequence[tuple[Sent, Delivery]]:
+        """Each as it is shown. What goes in another's message has fared as that one has."""
+        leads = await self._store.get_many(OUTBOX, sorted({each.lead for each in deliveries if each.lead}))
+        contacts = await self._contacts.named({(each.state, each.contact) for each in deliveries if each.contact})
+        shown = []
+        for delivery in deliveries:
+            lead = leads.get(delivery.lead or "")
+            carrier = delivery if lead is None else Delivery.model_validate(lead.body)
+            configured = delivery.channel in self._channels
+            sent = Sent(
+                channel=delivery.channel,
+                status=carrier.status,
+                configured=configured,
+                attempts=carrier.attempts if carrier is delivery else (*delivery.attempts, *carrier.attempts),
+                next_attempt=self._next(carrier) if configured else None,
+            )
+            person = contacts.get((delivery.state, delivery.contact or ""))
+            if people and person is not None and (aicc or person.audience != "aicc"):
+                to = _masked(person.address(delivery.channel))
+                sent = sent.model_copy(update={"contact": delivery.contact, "to": to})
+            shown.append((sent, delivery))
+        return shown
 
     def _next(self, delivery: Delivery) -> datetime | None:
         """The end of what holds it back, by the system's clock; else the next attempt, in real time."""
         if delivery.held_until is not None and self._clock.now() < delivery.held_until:
             return delivery.held_until
         return delivery.not_before if STREAMS[delivery.kind].keeps_hours else None
+
+
+def _masked(address: str | None) -> str | None:
+    """Enough to tell one's own people apart, and nothing to write to."""
+    if address is None:
+        return None
+    user, _, domain = address.partition("@")
+    return f"{user[0]}…@{domain}"

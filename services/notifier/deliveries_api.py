@@ -48,7 +48,8 @@ def delivery_routes(
         found = await deliveries.page(_delivered_kinds(principal), where, after=after, limit=PAGE + 1)
         following = await cursors.of(place(found[PAGE - 1])) if len(found) > PAGE else None
         content = allowed(principal, "GET /v1/alerts")
-        items = [deliveries.shown(document, content=content) for document in found[:PAGE]]
+        aicc = allowed(principal, "stream:grievances")
+        items = await deliveries.shown(found[:PAGE], content=content, aicc=aicc)
         return JSONResponse({"items": items, "next": following})
 
     @router.post("/retry", response_model=Retried, openapi_extra=reads(Retry))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from libs.events.alerts import Rule
+from libs.events.alerts import ON_GRIEVANCES, Rule
 from services.notifier.channels.channel import About, Language, Message
 
 
@@ -150,6 +150,8 @@ def letter(message: Message, language: Language) -> Letter:
 
 
 def _words(alert: About, language: Language) -> Words:
+    if alert.rule in ON_GRIEVANCES and alert.rule not in WORDS:
+        return WORDS[Rule.GRIEVANCE_RAISED][language]  # that there is one, and no more
     return WORDS[alert.rule][language] if alert.rule in WORDS else PLAIN[language]
 
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 INSTALL = {
     "nginx": "on Debian, apt-get install nginx-light",
     "promtool": "on Debian, apt-get install prometheus",
+    "prometheus-alertmanager": "on Debian, apt-get install prometheus-alertmanager",
     "amtool": "on Debian, apt-get install prometheus-alertmanager",
     "kubectl": "any version since 1.27",
     "go": "any version since 1.24",

@@ -73,4 +73,4 @@ class Mailbox:
 
 
 def text_of(mail: EmailMessage) -> str:
-    return str(mail.get_content()).strip()
+    return "\n".join(str(mail.get_content()).splitlines()).strip()

@@ -90,6 +90,14 @@ class Office:
                 return await client.post(path, content=content, headers=asked)
             return await client.post(path, json=post, headers=asked)
 
+    async def send(
+        self, method: str, path: str, body: object = None, role: str = "pcc", scope: str = "in-mp"
+    ) -> httpx.Response:
+        """Any other method, with a body or without."""
+        asked = {"Authorization": f"Bearer {self.token(role, scope)}"}
+        async with httpx.AsyncClient(transport=self._transport, base_url="http://notifier") as client:
+            return await client.request(method, path, headers=asked, json=body)
+
     async def shows(
         self, count: int, query: str = "", role: str = "aicc", scope: str = "in"
     ) -> list[dict[str, object]]:

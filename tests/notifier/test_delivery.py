@@ -166,6 +166,23 @@ class PostOffice:
         if fold:
             await self.fold()
 
+    async def happens(self, event: Event) -> None:
+        """Something comes in, and the notifier draws its conclusions."""
+        self.state.clock.advance_to(event.time)
+        await write(self.state.log, event)
+        async with self.state.notifier(keep_time=False):
+            pass
+        await self.fold()
+
+    async def raises(self, district: str, period: str, at: str) -> None:
+        """An alert like the first one of the district, about another thing."""
+        self.state.clock.advance_to(instant(at))
+        alerts = [each.event.data for each in await read(self.state.log, ALERTS)]
+        alert = next(each for each in alerts if isinstance(each, AlertRaised) and each.subject_code == code(district))
+        data = AlertRaised.model_validate(dict(alert) | {"alert_id": str(uuid4()), "period": period, "at": instant(at)})
+        await self.state.log.append(ALERTS, [record_of(Event(str(uuid4()), "urn:test", data.at, data))])
+        await self.fold()
+
     async def outbox(self) -> dict[str, Delivery]:
         documents = await self.store.get_many(OUTBOX, await self.store.ids(OUTBOX))
         return {key: Delivery.model_validate(document.body) for key, document in documents.items()}

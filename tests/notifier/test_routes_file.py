@@ -60,7 +60,7 @@ def read(folder: Path, text: str) -> list[Endpoint]:
 
 
 def test_the_example(tmp_path: Path) -> None:
-    for name in ("delhi-rows.secret", "delhi-rows.old.secret", "delhi-grievances.secret"):
+    for name in ("delhi-rows.secret", "delhi-rows.old.secret", "delhi-grievances.secret", "smtp.password"):
         (tmp_path / name).write_text(SECRET + "\n")
     path = written(tmp_path, EXAMPLE.read_text(encoding="utf-8"))
     made = read_routes(path, {"WEBHOOK_BHOPAL": SECRET}, state_codes())

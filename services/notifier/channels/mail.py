@@ -110,5 +110,5 @@ def _judged(error: aiosmtplib.SMTPException) -> NotNow | Undeliverable:
             return NotNow("broke-off")
         case aiosmtplib.SMTPResponseException(code=code):
             return Undeliverable("refused") if code in PERMANENT else NotNow("busy")
-        case _:
-            return NotNow("failing")
+        case _:  # it cannot do what it must: encrypt, or ask who we are
+            return NotNow("tls-failed" if "STARTTLS" in str(error) else "not-let-in")
