@@ -78,6 +78,7 @@ class India:
             lock_after_days=7,
             remind_minutes_before=120,
             ladder=(1, 3, 7),
+            credit=None,
             hold=None,
         )
         for number, (district, tenure) in enumerate(self.places(state)):

@@ -244,6 +244,7 @@ def assemble(
             health=health,
             metrics=metrics,
             sealing=Sealing(published, adapters.kept),
+            speed=settings.clock_speed,
         ),
         "aggregator": lambda: build_aggregator(
             log=log,

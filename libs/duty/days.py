@@ -35,7 +35,7 @@ class Entry:
     conflicts: int = 0
     """Events that came with a known id and another body."""
     held: bool = False
-    """A record about the district could not be read: it is unknown until it can, unless a report settles it."""
+    """A record about the district cannot be read, and nobody has set it aside: unknown, unless a report settles it."""
 
     @property
     def status(self) -> Status:
@@ -62,12 +62,23 @@ class ReportSeen:
     body_hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class Credited:
+    """An outage of ours that has moved the end of the grace: the gap as it was measured, and by how much."""
+
+    event_id: str
+    begin: datetime
+    end: datetime
+    minutes: int
+
+
 @dataclass(slots=True)
 class OpenDay:
     """A day that can still change: from its local midnight until after it has locked."""
 
     day: date
     deadlines: Deadlines
+    """Those of the policy, but that outages have moved grace_until: `credits` tell which."""
     entries: dict[str, Entry] = field(default_factory=dict)
     reports: dict[str, ReportSeen] = field(default_factory=dict)
     exceptions: dict[str, str] = field(default_factory=dict)
@@ -75,6 +86,10 @@ class OpenDay:
     reminded: bool = False
     """Nobody is reminded of it any more; from the beginning where the reminder would come before the day."""
     closed: bool = False
+    """All of it is judged."""
+    credits: list[Credited] = field(default_factory=list)
+    held_until: datetime | None = None
+    """While the judgement is held: when it stands by itself, unless a person has confirmed it before."""
 
     def entry(self, district: str) -> Entry:
         """The district's entry; a district that came after the day was judged owes nothing on it."""

@@ -2,18 +2,21 @@
 
 from datetime import date, datetime
 
+from libs.duty import outages
 from libs.duty.outcomes import Outcome
 from libs.duty.state import DutyState
 from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
 from libs.events.clock import ClockReached
 from libs.events.districts import DistrictAdded, DistrictClosed
 from libs.events.envelope import Event
+from libs.events.outages import JudgementConfirmed, OutageCredited
 from libs.events.policy import PolicyAdopted
 from libs.events.presidents import LeaveGranted, PresidentAppointed, PresidentRelieved
 from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
+from libs.events.system import RecordSetAside
 
 
-def examine(duty: DutyState, event: Event) -> Outcome:
+def examine(duty: DutyState, event: Event) -> Outcome:  # noqa: PLR0912 -- one case a kind
     """The outcome that `event` has here. Changes nothing; ingest asks it too, before it appends."""
     match event.data:
         case ReportFiled() | ReportCorrected() as data:
@@ -37,10 +40,29 @@ def examine(duty: DutyState, event: Event) -> Outcome:
             return _excused(duty, event, data)
         case ReportReviewed(district=code):
             return Outcome.APPLIED if duty.roster.get(code) else Outcome.UNKNOWN_DISTRICT
+        case OutageCredited() as data:
+            return _credited(duty, data)
+        case JudgementConfirmed(day=day):
+            held = day in duty.days and duty.days[day].held_until is not None
+            return Outcome.APPLIED if held else Outcome.NOT_HELD
+        case RecordSetAside(offset=offset):
+            unread = any(offset in offsets for offsets in duty.unread.values())
+            return Outcome.APPLIED if unread else Outcome.NOT_UNREAD
         case ClockReached(at=at) if duty.clock is not None and at <= duty.clock:
             return Outcome.DUPLICATE
         case _:
             return Outcome.APPLIED
+
+
+def _credited(duty: DutyState, data: OutageCredited) -> Outcome:
+    day = duty.days.get(data.day)
+    if day is None:
+        return Outcome.LOCKED if duty.forgotten(data.day) else Outcome.FUTURE_DAY
+    if any(each.begin == data.from_ for each in day.credits):
+        return Outcome.DUPLICATE
+    if day.closed or day.held_until is not None:
+        return Outcome.JUDGED
+    return Outcome.APPLIED if outages.room(day, duty.policies.on(data.day).policy.credit) else Outcome.NO_CREDIT
 
 
 def _holiday(duty: DutyState, event: Event, data: HolidayDeclared | HolidayRevoked) -> Outcome:
@@ -62,7 +84,7 @@ def _report(duty: DutyState, event: Event, data: ReportFiled | ReportCorrected) 
         return Outcome.DUPLICATE if known.body_hash == event.body_hash() else Outcome.CONFLICT
     if refused := _outside(duty, event.time, data.district, data.day):
         return refused
-    holder = duty.roster.districts[data.district].accountable(data.day, duty.limits(data.day).grace_until)
+    holder = duty.roster.districts[data.district].accountable(data.day, duty.policies.deadlines(data.day).grace_until)
     if holder is None or holder.tenure_id != data.tenure_id:
         return Outcome.NOT_HOLDER
     day = duty.days.get(data.day)

@@ -5,16 +5,28 @@ Each instant is judged as things stood at it, by received_at and logging times, 
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from enum import IntEnum
 from itertools import pairwise
 
-from libs.duty.days import Change, OpenDay
+from libs.duty.days import Change, Entry, OpenDay
 from libs.duty.owed import ONE_DAY
 from libs.duty.roster import Misses
 from libs.duty.state import DutyState
-from libs.duty.transitions import DayClosed, DayMissed, ReminderDue, Status, StatusChanged, Stood, Transition
+from libs.duty.transitions import (
+    DayClosed,
+    DayMissed,
+    JudgementHeld,
+    ReminderDue,
+    Status,
+    StatusChanged,
+    Stood,
+    Transition,
+)
 
 KEPT_AFTER_LOCK = timedelta(days=1)
 """A locked day is remembered this much longer, for what was received in time and appended late."""
+FEWEST_EXPECTED = 3
+"""Of fewer districts no share is unusual: a judgement is not held."""
 
 
 def next_due(duty: DutyState) -> datetime | None:
@@ -25,7 +37,7 @@ def next_due(duty: DutyState) -> datetime | None:
     found: list[datetime] = []
     for day in duty.days.values():
         if not day.closed:
-            found.append(day.deadlines.grace_until)
+            found.append(day.held_until or day.deadlines.grace_until)
             if not day.reminded and any(_reminds(day)):
                 found.append(day.deadlines.remind_at)
     tomorrow = last + ONE_DAY
@@ -39,11 +51,38 @@ def next_due(duty: DutyState) -> datetime | None:
 def reach(duty: DutyState, at: datetime) -> Iterator[Transition]:
     """The clock has reached `at`: all that fell due by then, in the order in which it fell due."""
     duty.clock = at
-    due = [(day.deadlines.remind_at, 0, day) for day in duty.days.values() if not day.reminded]
-    due += [(day.deadlines.grace_until, 1, day) for day in duty.days.values() if not day.closed]
-    for instant, judged, day in sorted(due, key=lambda each: (*each[:2], each[2].day)):
+    while due := min(_due(duty, at), default=None):
+        instant, step, date_ = due
+        day = duty.days[date_]
+        match step:
+            case _Step.REMIND:
+                yield from _remind(day)
+            case _Step.RELEASE:
+                yield from release(duty, day, instant)
+            case _Step.JUDGE:
+                yield from _judge(duty, day)
+
+
+class _Step(IntEnum):
+    """What can fall due, in its order at one instant: the misses of an earlier day count for a later one."""
+
+    REMIND = 0
+    RELEASE = 1
+    JUDGE = 2
+
+
+def _due(duty: DutyState, at: datetime) -> Iterator[tuple[datetime, _Step, date]]:
+    for day in duty.days.values():
+        if not day.reminded and day.deadlines.remind_at <= at:
+            yield day.deadlines.remind_at, _Step.REMIND, day.day
+        if day.closed:
+            continue
+        if day.held_until is None:
+            instant, step = day.deadlines.grace_until, _Step.JUDGE
+        else:
+            instant, step = day.held_until, _Step.RELEASE
         if instant <= at:
-            yield from _judge(duty, day) if judged else _remind(day)
+            yield instant, step, day.day
 
 
 def _reminds(day: OpenDay) -> Iterator[tuple[str, list[Change]]]:
@@ -62,21 +101,66 @@ def _remind(day: OpenDay) -> Iterator[Transition]:
 
 
 def _judge(duty: DutyState, day: OpenDay) -> Iterator[Transition]:
-    day.closed = True
     at = day.deadlines.grace_until
-    ladder = duty.policies.on(day.day).policy.ladder
+    silent: list[tuple[str, Entry]] = []
+    expected = 0
     for code, entry in day.entries.items():
         del entry.history[: entry.stood(at)]  # nobody asks again how it stood before
-        owed = entry.history[0]
-        if owed.status is not Status.PENDING:
-            continue
-        entry.history.insert(1, Change(at, Status.MISSED, owed.tenure_id))
-        row = 1 + misses_before(duty, code, owed.tenure_id, day.day, at)
-        yield DayMissed(day.day, code, owed.tenure_id, at, row, ladder)
-        # What came after `at` but before anybody judged, lateness or an exception, is said again in its place.
-        for before, now in pairwise(entry.history):
-            yield StatusChanged(day.day, code, before.status, now.status, now.tenure_id, now.at, now.evidence)
-    yield DayClosed(day.day, at, dict(_stood(duty, day)), ladder)
+        stood = entry.history[0].status
+        expected += stood not in (Status.EXCUSED, Status.UNKNOWN)
+        if stood is Status.PENDING:
+            silent.append((code, entry))
+    hold = duty.policies.on(day.day).policy.hold
+    if hold is not None and expected >= FEWEST_EXPECTED and 100 * len(silent) >= hold.share_percent * expected:
+        day.held_until = at + timedelta(hours=hold.hours)
+        yield JudgementHeld(day.day, at, day.held_until, len(silent), expected)
+        for code, entry in silent:
+            yield from _put(day, code, entry, 1, Status.UNKNOWN)
+        return
+    for code, entry in silent:
+        yield from _miss(duty, day, code, entry, 1)
+    yield from _close(duty, day)
+
+
+def release(duty: DutyState, day: OpenDay, at: datetime, evidence: str | None = None) -> Iterator[Transition]:
+    """The held judgement stands since the instant `at`: who had not reported by then has missed the day.
+
+    evidence: the id of the confirmation, if there is one; then whose report stands before it in the log is not accused,
+    whatever its time says.
+    """
+    day.held_until = None
+    for code, entry in day.entries.items():
+        index = len(entry.history) - 1 if evidence else entry.stood(at)
+        if index is not None and entry.history[index].status is Status.UNKNOWN and not entry.held:
+            yield from _miss(duty, day, code, entry, index + 1, evidence)
+    yield from _close(duty, day, at)
+
+
+def _close(duty: DutyState, day: OpenDay, released_at: datetime | None = None) -> Iterator[Transition]:
+    day.closed = True
+    ladder = duty.policies.on(day.day).policy.ladder
+    yield DayClosed(day.day, day.deadlines.grace_until, dict(_stood(duty, day)), ladder, released_at)
+
+
+def _miss(
+    duty: DutyState, day: OpenDay, code: str, entry: Entry, index: int, evidence: str | None = None
+) -> Iterator[Transition]:
+    at, ladder = day.deadlines.grace_until, duty.policies.on(day.day).policy.ladder
+    tenure_id = entry.history[index - 1].tenure_id
+    row = 1 + misses_before(duty, code, tenure_id, day.day, at)
+    yield DayMissed(day.day, code, tenure_id, at, row, ladder)
+    yield from _put(day, code, entry, index, Status.MISSED, evidence)
+
+
+def _put(
+    day: OpenDay, code: str, entry: Entry, index: int, status: Status, evidence: str | None = None
+) -> Iterator[Transition]:
+    """Give the entry a status since grace_until, behind what stood there. What came after it but before anybody judged,
+    lateness or an exception, is said again in its place."""
+    tenure_id = entry.history[index - 1].tenure_id
+    entry.history.insert(index, Change(day.deadlines.grace_until, status, tenure_id, evidence))
+    for before, now in pairwise(entry.history[index - 1 :]):
+        yield StatusChanged(day.day, code, before.status, now.status, now.tenure_id, now.at, now.evidence)
 
 
 def _stood(duty: DutyState, day: OpenDay) -> Iterator[tuple[str, Stood]]:

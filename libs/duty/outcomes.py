@@ -39,6 +39,9 @@ class Outcome(StrEnum):
     JUDGED = "judged"
     NO_HOLIDAY = "no-holiday"
     CLOCK_AHEAD = "clock-ahead"
+    NO_CREDIT = "no-credit"
+    NOT_HELD = "not-held"
+    NOT_UNREAD = "not-unread"
 
 
 EFFECTS: dict[Outcome, Effect] = {
@@ -61,4 +64,7 @@ EFFECTS: dict[Outcome, Effect] = {
     Outcome.JUDGED: Effect.IGNORED,  # a holiday or leave that touches only days already judged
     Outcome.NO_HOLIDAY: Effect.IGNORED,  # nothing to revoke
     Outcome.CLOCK_AHEAD: Effect.IGNORED,  # a clock that lies ahead of the log's own: alarmed
+    Outcome.NO_CREDIT: Effect.IGNORED,  # the day's policy gives none for outages, or no more
+    Outcome.NOT_HELD: Effect.IGNORED,  # a confirmation of a judgement that is not held
+    Outcome.NOT_UNREAD: Effect.IGNORED,  # no unreadable record stands there, or it is set aside already
 }

@@ -46,16 +46,31 @@ def review_day(duty: DutyState, day: date, at: datetime) -> Iterator[Transition]
             yield from review(duty, duty.days[day], district, at)
 
 
+def set_aside(duty: DutyState, offset: int, at: datetime) -> Iterator[Transition]:
+    """The unreadable record at `offset` holds nobody any more: what can still be judged is owed again."""
+    for key in [key for key, offsets in duty.unread.items() if offset in offsets]:
+        duty.unread[key].remove(offset)
+        if not duty.unread[key]:
+            del duty.unread[key]
+    for day in duty.days.values():
+        for code, entry in day.entries.items():
+            if entry.held and not duty.is_unread(code) and not duty.sealed(day.day, at):
+                entry.held = False
+                if entry.status is Status.UNKNOWN:
+                    yield settle(day, code, entry, Status.PENDING, at)
+
+
 def review(duty: DutyState, day: OpenDay, district: District, at: datetime) -> Iterator[Transition]:
     """What the district owes on the day now; the change is stamped `at`."""
     known = day.entries.get(district.code)
     if known is None and district.closed_at is not None and district.closed_at < day.deadlines.opens:
         return  # not on the boards of later days
     reason, tenure_id = _excuse(duty, day, district, known)
-    after = _status(day, known, reason)
+    held = duty.is_unread(district.code) if known is None else known.held
+    after = _status(day, known, reason, held=held)
     if known is not None and (known.status, known.reason, known.tenure_id) == (after, reason, tenure_id):
         return
-    entry = day.entries.setdefault(district.code, Entry())
+    entry = day.entries.setdefault(district.code, Entry(held=held))
     entry.reason, entry.tenure_id = reason, tenure_id
     yield settle(day, district.code, entry, after, at)
 
@@ -89,9 +104,9 @@ def _excuse(duty: DutyState, day: OpenDay, district: District, entry: Entry | No
     return (Reason.HOLIDAY if duty.is_holiday(day.day) else None), tenure.tenure_id
 
 
-def _status(day: OpenDay, entry: Entry | None, reason: Reason | None) -> Status:
+def _status(day: OpenDay, entry: Entry | None, reason: Reason | None, *, held: bool) -> Status:
     if reason is not None:
         return Status.EXCUSED
     if entry is not None and entry.received_at is not None:
         return day.status_of(entry.received_at)
-    return Status.UNKNOWN if entry is not None and entry.held else Status.PENDING
+    return Status.UNKNOWN if held else Status.PENDING

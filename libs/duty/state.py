@@ -31,6 +31,12 @@ class DutyState:
     """In order, without gaps, from the oldest one that is not yet forgotten to the last one that has begun."""
     clock: datetime | None = None
     """The highest clock.reached."""
+    unread: dict[str, list[int]] = field(default_factory=dict)
+    """District or state -> offsets of its records that cannot be read, and that nobody has set aside."""
+
+    def is_unread(self, code: str) -> bool:
+        """Whether something was said of the district, or of all of them, that nobody can read."""
+        return code in self.unread or self.state in self.unread
 
     def is_holiday(self, day: date) -> bool:
         return day in self.holidays and self.holidays[day].name is not None
@@ -58,9 +64,10 @@ class DutyState:
     def sealed(self, day: date, at: datetime) -> bool:
         """Whether roster and calendar, logged at `at`, come too late for `day`: its grace is over, or it is judged.
 
-        The first half makes judging three hours late the same as judging on time, the second half is guarantee 3.
+        The first half makes judging three hours late the same as judging on time, the second half is guarantee 3. It
+        goes by the policy's own grace: a credit that comes a while later must not change whose the day is.
         """
         if not self.policies:
             return False
         known = self.days.get(day)
-        return at >= self.limits(day).grace_until or (known.closed if known else self.forgotten(day))
+        return at >= self.policies.deadlines(day).grace_until or (known.closed if known else self.forgotten(day))

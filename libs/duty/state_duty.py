@@ -6,14 +6,14 @@ transitions with the same timestamps.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
 
 from pydantic import TypeAdapter
 
-from libs.duty import judge, owed
+from libs.duty import judge, outages, owed
 from libs.duty.days import OpenDay, ReportSeen
 from libs.duty.examine import examine
 from libs.duty.outcomes import EFFECTS, Effect, Outcome
@@ -23,9 +23,11 @@ from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
 from libs.events.clock import ClockReached
 from libs.events.districts import DistrictAdded, DistrictClosed
 from libs.events.envelope import Event, Recorded
+from libs.events.outages import JudgementConfirmed, OutageCredited
 from libs.events.policy import PolicyAdopted
 from libs.events.presidents import LeaveGranted, PresidentAppointed, PresidentRelieved
 from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
+from libs.events.system import RecordSetAside
 from libs.events.values import EventData
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -45,6 +47,9 @@ HANDLES: frozenset[type[EventData]] = frozenset(
         ReportCorrected,
         ReportReviewed,
         DayExcused,
+        OutageCredited,
+        JudgementConfirmed,
+        RecordSetAside,
         ClockReached,
     }
 )
@@ -101,12 +106,15 @@ class StateDuty(DutyState):
             judge.forget(self)
         return Step(outcome, tuple(transitions), days)
 
-    def hold(self, key: str, at: datetime) -> tuple[Transition, ...]:
-        """A record about the district (or state) `key` cannot be read: its open days are unknown, nobody is accused.
+    def hold(self, key: str, at: datetime, offset: int) -> tuple[Transition, ...]:
+        """The record at `offset`, about the district (or state) `key`, cannot be read: nobody is accused.
 
-        at: when the log took the record. It may be the first one of its day.
+        Its days that are not judged are unknown, and so is every later one, until somebody sets the record aside. at:
+        when the log took the record. It may be the first one of its day.
         """
         transitions: list[Transition] = list(owed.open_days(self, at))
+        if offset not in self.unread.setdefault(key, []):
+            self.unread[key].append(offset)
         for day in self.days.values():
             for code, entry in day.entries.items():
                 if key in {code, self.state} and not day.closed and entry.report_id is None:
@@ -118,6 +126,14 @@ class StateDuty(DutyState):
     def next_due(self) -> datetime | None:
         """The instant for which the next clock.reached is wanted; None while nothing can fall due."""
         return judge.next_due(self)
+
+    def judged_at(self, due: datetime) -> Sequence[OpenDay]:
+        """The days that a clock.reached of `due` judges, as they stand here; one of them may not have begun yet."""
+        last = self.last_day()
+        if last is None:
+            return []
+        days = [day for day in self.days.values() if not day.closed and day.held_until is None]
+        return [day for day in [*days, self.view(last + owed.ONE_DAY)] if day.deadlines.grace_until <= due]
 
     def view(self, day: date) -> OpenDay:
         """The day as it stands here, also one that no event has opened yet, by today's roster. Needs a policy."""
@@ -164,7 +180,7 @@ class StateDuty(DutyState):
                 return owed.settle(day, code, entry, day.status_of(event.time), event.time, event.id)
         return ReportKept(day.day, code, event.id)
 
-    def _apply(self, event: Event) -> Iterator[Transition]:
+    def _apply(self, event: Event) -> Iterator[Transition]:  # noqa: PLR0912 -- one case a kind
         at = event.time
         match event.data:
             case PolicyAdopted() as data:
@@ -193,6 +209,13 @@ class StateDuty(DutyState):
                 yield from owed.review_day(self, day, at)
             case DayExcused() as data:
                 yield self._except(event, data)
+            case OutageCredited() as data:
+                policy = self.policies.on(data.day).policy
+                yield from outages.credited(self.days[data.day], policy.credit, data, event.id)
+            case JudgementConfirmed(day=day):
+                yield from judge.release(self, self.days[day], at, event.id)
+            case RecordSetAside(offset=offset):
+                yield from owed.set_aside(self, offset, at)
             case ClockReached(at=reached):
                 yield from judge.reach(self, reached)
             case _:  # a review changes no duty

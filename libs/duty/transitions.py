@@ -95,14 +95,36 @@ class Stood:
 
 
 @dataclass(frozen=True, slots=True)
+class GraceMoved:
+    """An outage of ours was credited: the day's grace ends at `until`."""
+
+    day: date
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JudgementHeld:
+    """At grace_until (`at`) an unusual share was silent: `silent` of the `expected` that could be judged. They are
+    unknown until a person confirms the judgement, or the clock of the stream reaches `until`."""
+
+    day: date
+    at: datetime
+    until: datetime
+    silent: int
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
 class DayClosed:
-    """The clock of the stream has passed the day's grace_until (`at`): all of it is judged."""
+    """The clock of the stream has passed the day's grace_until (`at`), and nothing is held: all of it is judged."""
 
     day: date
     at: datetime
     stood: Mapping[str, Stood] = field(default_factory=dict, compare=False, repr=False)
     """By district: as it was at `at`, as far as was known when the clock came to it."""
     ladder: tuple[int, ...] = field(default=(), compare=False)
+    released_at: datetime | None = None
+    """If the judgement was held: when it was confirmed, or stood by itself."""
 
 
-Transition = DayOpened | StatusChanged | DayMissed | ReminderDue | ReportKept | DayClosed
+Transition = DayOpened | StatusChanged | DayMissed | ReminderDue | ReportKept | GraceMoved | JudgementHeld | DayClosed

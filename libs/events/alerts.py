@@ -19,6 +19,7 @@ class Rule(StrEnum):
     LEFT_UNACKNOWLEDGED = "left-unacknowledged"
     PERFECT_WEEK = "perfect-week"
     RECOVERED = "recovered"
+    JUDGEMENT_HELD = "judgement-held"
     GRIEVANCE_OVERDUE = "grievance-overdue"
 
 

@@ -31,11 +31,12 @@ from libs.events.grievances import (
     GrievanceRejected,
     GrievanceTriaged,
 )
+from libs.events.outages import JudgementConfirmed, OutageCredited
 from libs.events.policy import PolicyAdopted
 from libs.events.presidents import LeaveGranted, PresidentAppointed, PresidentRelieved
 from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
 from libs.events.streams import STREAMS, Kind, Service
-from libs.events.system import RecordDeadLettered
+from libs.events.system import HeartbeatAppended, RecordDeadLettered, RecordSetAside
 from libs.events.values import EventData
 
 
@@ -76,6 +77,8 @@ _ENTRIES = (  # of one name the older versions first
             ReportCorrected,
             ReportReviewed,
             DayExcused,
+            JudgementConfirmed,
+            RecordSetAside,
         )
     ),
     Entry(grievances_v1.GrievanceRaised, ("grievances",), from_clients=True),
@@ -104,6 +107,7 @@ _ENTRIES = (  # of one name the older versions first
         )
     ),
     Entry(ClockReached, ("reports", "alerts", "grievances"), from_clients=False),
+    Entry(OutageCredited, ("reports",), from_clients=False, by=("notifier",)),
     Entry(StateDayClosed, ("reports",), from_clients=False, by=("notifier",)),
     *(
         Entry(data, ("alerts", "grievances"), from_clients=False)
@@ -121,6 +125,7 @@ _ENTRIES = (  # of one name the older versions first
             AlertResolved,
         )
     ),
+    Entry(HeartbeatAppended, ("system",), from_clients=False),
     Entry(RecordDeadLettered, ("dead-letters",), from_clients=False),
 )
 

@@ -45,7 +45,7 @@ STREAMS: dict[Kind, Stream] = {
             keeps_hours=False,
             erasable=True,
         ),
-        Stream("system", "nation", "service", ("ingest", "notifier"), ("operator",)),
+        Stream("system", "nation", "service", ("ingest",), ("operator",)),
         # A letter may hold a grievance: then its own time must not tell the hour either.
         Stream(
             "dead-letters",

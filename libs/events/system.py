@@ -1,8 +1,27 @@
 """Rozana about itself."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from libs.events.values import EventData, Offset, Reason
+from pydantic import Field, StringConstraints
+
+from libs.events.values import EventData, Name, Offset, Reason
+
+
+class HeartbeatAppended(EventData):
+    """A service could append durably at this moment, about once a minute: silence of its heartbeats is an outage."""
+
+    NAME: ClassVar[str] = "heartbeat.appended"
+
+    state: Annotated[str, StringConstraints(pattern=r"^in$")] = "in"
+    """No state's own: always `in`."""
+    service: Literal["ingest"]
+    """Whose heartbeat it is; of several processes, any."""
+    within_seconds: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    """The next one comes within so many seconds of the system's clock, or the service is not there."""
+
+    @property
+    def subject(self) -> str:
+        return self.service
 
 
 class RecordDeadLettered(EventData):
@@ -22,3 +41,16 @@ class RecordDeadLettered(EventData):
     """Base64 of the original bytes."""
     reason: Reason
     """Why it cannot be read, without its content."""
+
+
+class RecordSetAside(EventData):
+    """A named operator says that an unreadable record is done with: it holds nobody's days any more."""
+
+    NAME: ClassVar[str] = "record.set_aside"
+
+    offset: Offset
+    """The position of the record in the state's reports stream, where this event stands as well."""
+    reason: Reason
+    """What was found, and what has been done about it, in free text without the record's content."""
+    by: Name
+    """Who has looked into it."""

@@ -15,13 +15,14 @@ _EVERYBODY = frozenset({NO_TOKEN, *ROLES})
 _READERS = frozenset({"president", "pcc", "aicc"})
 _PRESIDENT = frozenset({"president"})
 _OFFICES = frozenset({"pcc", "aicc"})
+_OPERATOR = frozenset({"operator"})
 _AICC = frozenset({"aicc"})
 _DELIVERERS = frozenset({"operator", "pcc", "aicc"})
 
 PERMISSIONS: Mapping[str, frozenset[str]] = {
     # ingest
     "POST /v1/reports": _PRESIDENT,
-    "POST /v1/events": _READERS,  # each event's type decides
+    "POST /v1/events": _READERS | _OPERATOR,  # each event's type decides
     "GET /v1/grievance-keys": _EVERYBODY,
     "POST /v1/grievances": _EVERYBODY,
     "POST /v1/grievances/track": _EVERYBODY,  # by what follows from the tracking code
@@ -74,9 +75,11 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "rozana.grievance.closed.v1": _AICC,
     "rozana.grievance.rejected.v1": _AICC,
     "rozana.grievance.merged.v1": _AICC,
+    "rozana.judgement.confirmed.v1": _OFFICES,
+    "rozana.record.set_aside.v1": _OPERATOR,
     # what comes from a stream of this kind
     "stream:reports": _READERS,
-    "stream:alerts": _READERS,
+    "stream:alerts": _READERS | _OPERATOR,  # by their own route and their logs; no other route is theirs
     "stream:grievances": _AICC,
 }
 

@@ -138,7 +138,9 @@ class Metrics:
     `today` is the date of the system's clock (UTC): when what is counted for later may be shown.
     """
 
-    def __init__(self, registry: CollectorRegistry | None = None, *, today: Callable[[], date] = real_today) -> None:
+    def __init__(  # noqa: PLR0915 -- it lists them all
+        self, registry: CollectorRegistry | None = None, *, today: Callable[[], date] = real_today
+    ) -> None:
         # A `_created` sample would tell when the first grievance since the start came in.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry or CollectorRegistry()
@@ -180,6 +182,13 @@ class Metrics:
         )
         self.judgement_overdue_seconds = gauge(
             "judgement_overdue_seconds", "Since when a day that is not judged should have been; 0: none", "state"
+        )
+        self.outage_minutes_credited = counter(
+            "outage_minutes_credited", "Minutes by which outages of our own have moved ends of grace", "state"
+        )
+        self.judgements_held = gauge("judgements_held", "Days whose judgement is held", "state")
+        self.unread_records = gauge(
+            "unread_records", "Records of a state's reports that cannot be read and are not set aside", "state"
         )
         self.append_seconds = histogram("append_seconds", "Until what ingest appends is durable", buckets=FAST)
         self.board_seconds = histogram(

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from libs.events.envelope import format_instant
+from libs.events.streams import stream_name
 from libs.runtime.errors import RozanaError
 from libs.runtime.keys import demo_keys
 from libs.runtime.settings import load_settings
@@ -122,7 +123,10 @@ async def _play(
     if code != 0:
         raise NotAsPromised(f"`rozana up` ended with {code} instead of 0")
     async with opened(load_settings({"ROZANA_DATA": str(folder)}, state_codes()), read_only=True) as adapters:
-        offsets = await stream_ends(adapters, [STATE])
+        ends = await stream_ends(adapters, [STATE])
+        offsets = {
+            stream: end for stream, end in ends.items() if stream != stream_name("system")
+        }  # heartbeats tell how long it took
         digest = await projections_hash(adapters.store)
     return last, {
         "counts": counts,

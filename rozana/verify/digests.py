@@ -37,9 +37,9 @@ class DigestChecks:
                 self._offsets.setdefault(day.day, []).append(offset)
                 self._digests.setdefault(day.day, []).append(digest(self._duty.state, day, offset, 0))
 
-    def hold(self, key: str, appended_at: datetime) -> None:
+    def hold(self, key: str, appended_at: datetime, offset: int) -> None:
         """A record that cannot be read. No closed day changes by it."""
-        self._duty.hold(key, appended_at)
+        self._duty.hold(key, appended_at, offset)
 
     def settle(self) -> None:
         for line in self._doubtful.values():

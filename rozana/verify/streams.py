@@ -114,7 +114,7 @@ class _Stream:
         except InvalidEvent as error:
             self._unreadable(record, place, error)
             if self._digests is not None:
-                self._digests.hold(record.key, record.appended_at)
+                self._digests.hold(record.key, record.appended_at, record.offset)
         else:
             self._checks.records.count("decoded")
             if self._digests is not None:

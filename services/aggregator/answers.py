@@ -74,6 +74,14 @@ class InShort(Answer):
     timeliness: Rate
 
 
+class Credit(Answer):
+    """An outage of Rozana's own, and by how many minutes it has moved the end of the day's grace."""
+
+    from_: Annotated[datetime, Field(alias="from")]
+    to: datetime
+    minutes: int
+
+
 class DistrictDay(Answer):
     district: str
     status: Status
@@ -87,6 +95,8 @@ class DistrictDay(Answer):
     supplements: Sequence[str]
     conflicts: int
     """Events that came with a known id and another body."""
+    unread: bool
+    """Something was said of the district that cannot be read: unknown until a report settles it."""
     holder: str | None
     name_en: str
     name_hi: str
@@ -102,9 +112,14 @@ class Board(InShort):
     day: date
     due_at: datetime
     grace_until: datetime
+    """With what outages have given back."""
     districts: Sequence[DistrictDay]
     as_of: AsOf
     lock_at: datetime
+    held_until: datetime | None
+    """Set while so many are silent that the judgement is held: it stands from then on, or when a person confirms it."""
+    credits: Sequence[Credit]
+    """Why the end of the grace has moved."""
 
 
 class InShortOfDay(InShort):

@@ -26,6 +26,8 @@ def answer(body: Body, as_of: AsOf) -> dict[str, object]:
         ],
         "as_of": as_of_answer(as_of),
         "lock_at": body["lock_at"],
+        "held_until": body["held_until"],
+        "credits": body["credits"],
     }
 
 

@@ -65,7 +65,9 @@ class Standing:
         for name, board in found.items():
             self._show_day(state, name, board)
         self._unjudged[state] = [
-            datetime.fromisoformat(str(board["grace_until"])) for board in found.values() if not board["closed"]
+            datetime.fromisoformat(str(board["held_until"] or board["grace_until"]))
+            for board in found.values()
+            if not board["closed"]
         ]
         return True
 

@@ -21,6 +21,7 @@ from services.ingest.api import routes
 from services.ingest.api_cases import add_case_routes
 from services.ingest.api_grievances import add_grievance_routes
 from services.ingest.grievance_desk import Desk, Sealing
+from services.ingest.heartbeat import Pace, live
 from services.ingest.index import Index
 from services.ingest.intake import Intake
 
@@ -37,10 +38,12 @@ def build(
     health: Health,
     metrics: Metrics,
     sealing: Sealing = Sealing(),  # noqa: B008 -- immutable
+    speed: float = 1.0,
 ) -> Component:
-    """The routes of ingest, and the loops that feed its index from the log and let erased keys disappear.
+    """The routes of ingest, and its loops: they feed its index from the log, give signs of life, and let erased keys
+    disappear.
 
-    `forms`: those that are taken. `sealing`: what it takes to take sealed texts.
+    `forms`: those that are taken. `sealing`: what it takes to take sealed texts. `speed`: that of the clock.
     """
     index = Index(states)
     health.register("ingest index", lambda: index.positions.lag(log))
@@ -64,4 +67,5 @@ def build(
     add_grievance_routes(router, desk, Allowance(), metrics)
     add_case_routes(router, desk)
     look = partial(look_after_gauges, "ingest", log, {"ingest": index.positions}, metrics)
-    return Component("ingest", router, [follow, look, tidy])
+    beat = partial(live, log, clock, index.positions, Pace(speed))
+    return Component("ingest", router, [follow, look, tidy, beat])

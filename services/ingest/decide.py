@@ -65,6 +65,9 @@ ANSWERS: Mapping[Reason, Answer | None] = {
     Outcome.LOCKED: Answer(422, "the day is locked", "day"),
     Outcome.JUDGED: Answer(422, "the day has been judged already", "day"),
     Outcome.CLOCK_AHEAD: Answer(422, "the clock is ahead of the log's own", "at"),  # never of what clients may send
+    Outcome.NO_CREDIT: Answer(422, "the policy gives no credit", "day"),  # never of what clients may send
+    Outcome.NOT_HELD: Answer(409, "the judgement of the day is not held", "day"),
+    Outcome.NOT_UNREAD: None,  # the index has not decoded what has locked (ADR 0014): the fold looks
     Rule.OTHER_TENURE: Answer(403, "your token is for another tenure", "tenure_id"),
     Rule.ABOUT_HIMSELF: Answer(403, "nobody deals with a grievance about himself", "handler"),
     Finding.APPLIED: None,

@@ -69,7 +69,7 @@ class Index:
             await breathe(done)
             if isinstance(item, Unreadable):
                 if duty is not None:
-                    duty.hold(item.key, item.appended_at)
+                    duty.hold(item.key, item.appended_at, item.offset)
                 continue
             if duty is not None:
                 if skimming is not None and isinstance(item.event.data, PolicyAdopted):

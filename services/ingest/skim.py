@@ -5,10 +5,11 @@ that it knows by their ids. A report of a day that has locked for good is needed
 tell; after 45 days nothing of it is needed.
 
 The proof. A report that counts was received after its day had begun. The day locks `lock_after_days` and a day later
-(its grace is over by then: PolicyAdopted asks for it), it is kept a day longer, and a third day is for clocks that are
-set. So of what was received more than `lock_after_days` + 3 days before the stream's last clock.reached, the day is let
-go of by the end of the log, and with it all that the report has done to duty, but for the count of misses, which ingest
-never asks for. `lock_after_days` is the longest of the policies that stand before the report: a later one cannot rule a
+(its grace is over by then, with all that outages may add: PolicyAdopted asks for it), its judgement may be held for
+`hold.hours` longer, it is kept a day longer, and a third day is for clocks that are set. So of what was received more
+than `lock_after_days`, `hold.hours` and 3 days before the stream's last clock.reached, the day is let go of by the end
+of the log, and with it all that the report has done to duty, but for the count of misses, which ingest never asks for.
+These are the longest of the policies that stand before the report: a later one cannot rule a
 day that has begun. Who keeps the time may be late: then the last clock lies further back, and more is folded.
 """
 
@@ -130,8 +131,12 @@ class Skimming:
         """All that has been seen is in the duty."""
         policies = self.duty.policies.adopted
         if self.locked is None and policies and self.end.clock is not None:
-            longest = max(each.policy.lock_after_days for each in policies)
-            self.locked = self.end.clock - timedelta(days=longest) - SLACK
+            self.locked = self.end.clock - max(_open_for(each.policy) for each in policies) - SLACK
+
+
+def _open_for(policy: PolicyAdopted) -> timedelta:
+    """How long after its civil date a day can change, or be judged, if both lasts as long as the policy allows."""
+    return timedelta(days=policy.lock_after_days, hours=policy.hold.hours if policy.hold else 0)
 
 
 def _reached(record: Record) -> datetime | None:

@@ -36,6 +36,7 @@ from services.notifier.deliveries_api import delivery_routes
 from services.notifier.delivery import Courier
 from services.notifier.dispatch import Dispatch, real_now
 from services.notifier.filling import Filling
+from services.notifier.heartbeats import Heartbeats
 from services.notifier.outbox import OUTBOX
 from services.notifier.reading import AlertReader
 from services.notifier.standing import Standing
@@ -70,6 +71,7 @@ def build(
     alerts = AlertReader(log, store, folded)
     deliveries = Deliveries(store, clock, names)
     watchers: dict[str, Watcher] = {}
+    heartbeats = Heartbeats(log)
 
     def called(state: str, district: str) -> tuple[str, str]:
         watcher = watchers.get(state)
@@ -105,7 +107,7 @@ def build(
             filled[kind].add([stream])
             loops += [partial(project, kind, stream), partial(fill, kind, stream)]
         if keep_time:
-            timekeeper = Timekeeper(log, clock, watcher)
+            timekeeper = Timekeeper(log, clock, watcher, heartbeats, metrics)
             loops += [partial(timekeeper.keep, kind, state) for kind in TARGETS]
         return loops
 
@@ -120,9 +122,11 @@ def build(
         health.register(f"notifier {PROJECTIONS[kind].name}", partial(folded[kind].lag, log))
         health.register(f"notifier {OUTBOX} of {kind}", partial(filled[kind].lag, log))
     health.register("notifier watcher", partial(watched.lag, log))
+    health.register("notifier heartbeats", partial(heartbeats.positions.lag, log))
     standing = Standing(store, clock, folded, names, metrics)
     background: list[Background] = [
         shares.run,
+        partial(consume, "heartbeats", log, heartbeats.positions, heartbeats, metrics=metrics),
         *(partial(courier.work, name) for name in (*names, None)),
         partial(look_after_gauges, "notifier", log, consumers, metrics, standing.look),
     ]

@@ -109,6 +109,20 @@ WORDS: Mapping[Rule, Mapping[Language, Words]] = {
             "धन्यवाद, और शाबाश।",
         ),
     },
+    Rule.JUDGEMENT_HELD: {
+        "en": Words(
+            "{day} is not judged yet: an unusual number of districts is silent ({district})",
+            "{count} judgements are held: unusual numbers of districts are silent",
+            "{district}: {day}",
+            "Find out whether their reports could reach us. The state office or AICC confirms the judgement.",
+        ),
+        "hi": Words(
+            "{day} का निर्णय रुका है: असाधारण संख्या में ज़िलों की रिपोर्ट नहीं आई ({district})",
+            "{count} निर्णय रुके हैं: असाधारण संख्या में ज़िलों की रिपोर्ट नहीं आई",
+            "{district}: {day}",
+            "देखें कि क्या रिपोर्टें हम तक पहुँच पा रही थीं। निर्णय की पुष्टि प्रदेश कार्यालय या AICC करता है।",
+        ),
+    },
     Rule.GRIEVANCE_RAISED: {
         "en": Words("A grievance has come in", "A grievance has come in", "", "It waits in Rozana, for you to open."),
         "hi": Words("एक शिकायत आई है", "एक शिकायत आई है", "", "वह रोज़ाना में है; कृपया उसे खोलकर देखें।"),

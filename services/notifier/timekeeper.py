@@ -1,19 +1,26 @@
 """Appends clock.reached when something falls due, so that silence becomes an event like any other (guarantee 5).
 
-Which instants it appends follows from the stream alone: stopped for hours, it appends the same ones later.
+Which instants it appends follows from the stream alone: stopped for hours, it appends the same ones later. Before it
+has a day judged it looks at ingest's heartbeats, and appends outage.credited for what of our own outages fell into the
+day's last hours: from its reminder to the end of its grace. While an outage lasts it waits for its end, as long as the
+policy still gives something for it.
 """
 
 import asyncio
-from collections.abc import Coroutine
-from datetime import datetime, timedelta
+from collections.abc import Coroutine, Sequence
+from datetime import date, datetime, timedelta
 from typing import Never
 from uuid import NAMESPACE_URL, uuid5
 
+from libs.duty.outages import Owed, exhausted, owing
 from libs.events.clock import ClockReached
 from libs.events.envelope import Event, format_instant
+from libs.events.outages import OutageCredited
 from libs.events.streams import Kind, stream_name
 from libs.runtime.clock import Clock
 from libs.runtime.log import EventLog
+from libs.runtime.telemetry import Metrics
+from services.notifier.heartbeats import SYSTEM, Heartbeats
 from services.notifier.records import SOURCE, event_time, record_of
 from services.notifier.watcher import Watcher
 
@@ -24,14 +31,18 @@ APPEND_DEADLINE = timedelta(seconds=5)
 class Timekeeper:
     """Keeps the time of the streams that the watcher folds."""
 
-    def __init__(self, log: EventLog, clock: Clock, watcher: Watcher) -> None:
+    def __init__(self, log: EventLog, clock: Clock, watcher: Watcher, heartbeats: Heartbeats, metrics: Metrics) -> None:
         self._log = log
         self._clock = clock
         self._watcher = watcher
+        self._heartbeats = heartbeats
+        self._metrics = metrics
 
     async def keep(self, kind: Kind, state: str) -> Never:
         """Append what falls due in the stream, one instant after the other, for ever. Raises what the log raises."""
         stream = stream_name(kind, state)
+        if kind == "reports":
+            self._metrics.outage_minutes_credited.labels(state)  # at 0 from the start: else no increase is seen
         positions = self._watcher.positions
         while True:
             end = await self._log.end(stream)
@@ -42,7 +53,50 @@ class Timekeeper:
             elif self._clock.now() < due + APPEND_DEADLINE:
                 await _first(self._clock.sleep_until(due + APPEND_DEADLINE), positions.reached(stream, end))
             else:
-                await self._reach(kind, state, due)
+                await (self._judge(state, due) if kind == "reports" else self._reach(kind, state, due))
+
+    async def _judge(self, state: str, due: datetime) -> None:
+        """Append what outages give back to the days that `due` judges; and when that is nothing more, clock.reached."""
+        stream = stream_name("reports", state)
+        signs, signs_end = self._heartbeats.positions, await self._log.end(SYSTEM)
+        await signs.reached(SYSTEM, signs_end - 1)
+        now, end = self._clock.now(), self._watcher.positions[stream]
+
+        async def wait(until: datetime) -> None:
+            heard = signs.reached(SYSTEM, signs_end), self._watcher.positions.reached(stream, end)
+            await _first(self._clock.sleep_until(until), *heard)
+
+        gaps = self._heartbeats.gaps(now)
+        for day, credit in self._watcher.judged_at(state, due):
+            doubtful = None if credit is None else self._heartbeats.doubtful_until(due)
+            if doubtful is not None and now < doubtful:
+                await wait(doubtful)
+                return
+            found = owing(day, credit, gaps)
+            if not found.credits and found.wait_until is not None:
+                patience = found.wait_until + APPEND_DEADLINE
+                if now < patience:
+                    await wait(patience)
+                    return
+                found = exhausted(day, credit, gaps)
+            if found.credits:
+                await self._credit(state, stream, day.day, found.credits)
+                return
+        await self._reach("reports", state, due)
+
+    async def _credit(self, state: str, stream: str, day: date, owed: Sequence[Owed]) -> None:
+        events = [
+            Event(
+                id=str(uuid5(NAMESPACE_URL, f"urn:rozana:outage:{state}|{day.isoformat()}|{format_instant(begin)}")),
+                source=SOURCE,
+                time=self._clock.now(),
+                data=OutageCredited(state=state, day=day, from_=begin, to=end, minutes=minutes),
+            )
+            for begin, end, minutes in owed
+        ]
+        appended = await self._log.append(stream, [record_of(event) for event in events])
+        self._metrics.outage_minutes_credited.labels(state).inc(sum(minutes for _, _, minutes in owed))
+        await self._watcher.positions.reached(stream, appended[-1].offset)
 
     async def _reach(self, kind: Kind, state: str, due: datetime) -> None:
         stream = stream_name(kind, state)

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Never
 
+from libs.duty.days import OpenDay
 from libs.duty.outcomes import Outcome
 from libs.duty.state_duty import StateDuty, Step, ahead
 from libs.events.alerts import AlertData, AlertEscalated, AlertRaised, AlertResolved
 from libs.events.clock import ClockReached
 from libs.events.digest import StateDayClosed
 from libs.events.envelope import Event, Recorded
+from libs.events.policy import Credit
 from libs.events.streams import Kind, stream_name
 from libs.runtime.clock import Clock
 from libs.runtime.consumer import Batch, Checkpoint, Item, breathe, consume, replay
@@ -105,6 +107,11 @@ class Watcher:
         dues = (watched.next_due(), self._duties[watched.state].next_due() if watched.kind == "reports" else None)
         return min((due for due in dues if due), default=None)
 
+    def judged_at(self, state: str, due: datetime) -> Sequence[tuple[OpenDay, Credit | None]]:
+        """The days that a clock.reached of `due` judges, and what their policies give for outages."""
+        duty = self._duties[state]
+        return [(day, duty.policies.on(day.day).policy.credit) for day in duty.judged_at(due)]
+
     def unsaid(self, state: str) -> Sequence[StateDayClosed]:
         """The digests that the state's reports stream does not hold yet, as far as it is folded."""
         return self._digests[stream_name("reports", state)].unsaid()
@@ -133,6 +140,12 @@ class Watcher:
             await self._say(watched, alerts)
         if batch.stream in self._moved:
             self._moved[batch.stream] = self._now()
+            duty = self._duties[watched.state]
+            held, unread = (
+                each.labels(duty.state) for each in (self._metrics.judgements_held, self._metrics.unread_records)
+            )
+            held.set(sum(day.held_until is not None for day in duty.days.values()))
+            unread.set(sum(map(len, duty.unread.values())))
 
     async def rest(self) -> bool:
         """Say what closed days have come to, where all of the stream is folded: what stands further on may say it."""
@@ -166,7 +179,7 @@ class Watcher:
     def _fold_duty(self, duty: StateDuty, item: Item) -> Step:
         if not isinstance(item, Recorded):
             # No closed day changes by it.
-            return Step(Outcome.APPLIED, duty.hold(item.key, item.appended_at))
+            return Step(Outcome.APPLIED, duty.hold(item.key, item.appended_at, item.offset))
         step = duty.evolve(item)
         if step.outcome is not Outcome.APPLIED:
             # Counted here and nowhere else, though every projection folds the same.

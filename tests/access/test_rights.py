@@ -35,7 +35,7 @@ MAY = {
     # read, write, both, or neither; written down by hand, so that it does not follow from what it holds to account
     "rozana-ingest": "rw -  rw  rw -  rw  rw rw",
     "rozana-aggregator": "r  r  r   r  r  r   r  rw",
-    "rozana-notifier": "rw rw rw  rw rw rw  rw rw",
+    "rozana-notifier": "rw rw rw  rw rw rw  r  rw",
     "rozana-topics": "-  -  -   -  -  -   -  -",
     "rozana-pcc-in-mp": "r  r  -   -  -  -   -  -",
     "rozana-pcc-in-up": "-  -  -   r  r  -   -  -",

@@ -33,6 +33,8 @@ def board(**statuses: int) -> Body:
         "due_at": "2026-11-23T15:30:00Z",
         "grace_until": "2026-11-23T18:30:00Z",
         "lock_at": "2026-11-30T18:30:00Z",
+        "held_until": None,
+        "credits": [],
         "closed": True,
         "districts": {f"in-mp.d{number:02}": entry(status) for number, status in reversed(list(enumerate(found)))},
         "event_time": "2026-11-23T18:30:05Z",
@@ -46,7 +48,7 @@ EVERYTHING = {"on_time": 7, "in_grace": 6, "late": 5, "missed": 4, "excused": 3,
 def test_the_listed_members_come_first_and_in_their_order() -> None:
     told = answer(board(on_time=1), AS_OF)
     listed = "state day due_at grace_until closed counts completeness timeliness districts as_of"
-    assert list(told) == [*listed.split(), "lock_at"]
+    assert list(told) == [*listed.split(), "lock_at", "held_until", "credits"]
     assert told["as_of"] == {"offset": 17, "event_time": "2026-11-23T18:30:05Z"}
     (district,) = told["districts"]  # type: ignore[misc]
     listed = "district status reason report_id tenure_id received_at"

@@ -37,6 +37,8 @@ async def test_a_board_is_whole_and_needs_no_other_document(store: DocumentStore
         "due_at": "2026-11-23T15:30:00Z",
         "grace_until": "2026-11-23T18:30:00Z",
         "lock_at": "2026-11-30T18:30:00Z",
+        "held_until": None,
+        "credits": [],
         "closed": False,
         "districts": {
             "in-mp.bhind": {
@@ -48,6 +50,7 @@ async def test_a_board_is_whole_and_needs_no_other_document(store: DocumentStore
                 "version_id": None,
                 "supplements": [],
                 "conflicts": 0,
+                "unread": False,
                 "holder": None,
                 "name_en": "bhind",
                 "name_hi": "bhind",
@@ -64,6 +67,7 @@ async def test_a_board_is_whole_and_needs_no_other_document(store: DocumentStore
                 "version_id": report.id,
                 "supplements": [],
                 "conflicts": 0,
+                "unread": False,
                 "holder": "asha",
                 "name_en": "Guna",
                 "name_hi": "guna",

@@ -15,9 +15,11 @@ from libs.events.calendar import DayExcused, HolidayDeclared, HolidayRevoked
 from libs.events.clock import ClockReached
 from libs.events.districts import DistrictAdded, DistrictClosed
 from libs.events.envelope import Event, Recorded
+from libs.events.outages import JudgementConfirmed, OutageCredited
 from libs.events.policy import Credit, Hold, PolicyAdopted
 from libs.events.presidents import LeaveGranted, LeaveReason, PresidentAppointed, PresidentRelieved
 from libs.events.reports import Digital, ReportReviewed
+from libs.events.system import RecordSetAside
 from libs.events.upcasters import lift
 from libs.events.values import EventData
 
@@ -237,6 +239,19 @@ def reviewed(
 ) -> Event:
     data = ReportReviewed(state=STATE, district=code(district), report_id=report, verdict=verdict, comment=comment)
     return event(data, at, known_as or f"review {report}")
+
+
+def credited(on: str | date, begin: str | datetime, end: str | datetime, minutes: int, *, at: str | datetime) -> Event:
+    data = OutageCredited(state=STATE, day=day(on), from_=instant(begin), to=instant(end), minutes=minutes)
+    return event(data, at, f"credit of {data.day} {data.from_}")
+
+
+def confirmed(on: str | date, *, at: str | datetime, known_as: str | None = None) -> Event:
+    return event(JudgementConfirmed(state=STATE, day=day(on), by="State office"), at, known_as)
+
+
+def set_aside(offset: int, *, at: str | datetime) -> Event:
+    return event(RecordSetAside(state=STATE, offset=offset, reason="a broken pen", by="Operator"), at)
 
 
 def clock_reached(at: str | datetime, *, appended_at: str | datetime | None = None) -> Event:

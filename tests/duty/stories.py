@@ -15,6 +15,8 @@ from libs.duty.transitions import (
     DayClosed,
     DayMissed,
     DayOpened,
+    GraceMoved,
+    JudgementHeld,
     Reason,
     ReminderDue,
     ReportKept,
@@ -62,13 +64,13 @@ class Story:
         assert without_conflicts(self._doubled) == without_conflicts(self.duty)
         return self
 
-    def hold(self, key: str, at: str) -> "Story":
-        """A record of `key` cannot be read."""
-        transitions = self.duty.hold(key, instant(at))
+    def hold(self, key: str, at: str, offset: int = 7) -> "Story":
+        """The record of `key` at this offset cannot be read."""
+        transitions = self.duty.hold(key, instant(at), offset)
         self.steps = [Step(Outcome.APPLIED, transitions)]
-        assert self._doubled.hold(key, instant(at)) == transitions
-        assert self._snapshot.hold(key, instant(at)) == transitions
-        assert self._doubled.hold(key, instant(at)) == ()
+        assert self._doubled.hold(key, instant(at), offset) == transitions
+        assert self._snapshot.hold(key, instant(at), offset) == transitions
+        assert self._doubled.hold(key, instant(at), offset) == ()
         return self
 
     def _fold(self, item: Late) -> None:
@@ -159,8 +161,8 @@ def opened(*days: str) -> list[DayOpened]:
     return [DayOpened(day(each)) for each in days]
 
 
-def closed(on: str, at: str) -> DayClosed:
-    return DayClosed(day(on), instant(at))
+def closed(on: str, at: str, *, released: str | None = None) -> DayClosed:
+    return DayClosed(day(on), instant(at), released_at=None if released is None else instant(released))
 
 
 def missed(
@@ -220,6 +222,14 @@ def reminded(
     )
 
 
+def moved(on: str, until: str) -> GraceMoved:
+    return GraceMoved(day(on), instant(until))
+
+
+def held(on: str, at: str, *, until: str, silent: int, of: int) -> JudgementHeld:
+    return JudgementHeld(day(on), instant(at), instant(until), silent, of)
+
+
 def kept(district: str, *, day: str, report: Event) -> ReportKept:
     return ReportKept(date.fromisoformat(day), code(district), report.id)
 
@@ -237,9 +247,11 @@ __all__ = [
     "closed",
     "days_of",
     "given",
+    "held",
     "kept",
     "late",
     "missed",
+    "moved",
     "opened",
     "reminded",
     "without_conflicts",

@@ -18,7 +18,9 @@ from tests.duty.events import (
     appointed,
     clock_reached,
     closed_district,
+    confirmed,
     corrected,
+    credited,
     event,
     excused,
     filed,
@@ -31,6 +33,7 @@ from tests.duty.events import (
     recorded,
     relieved,
     reviewed,
+    set_aside,
 )
 from tests.duty.stories import Late, Story, given, late
 from tests.events import golden
@@ -39,6 +42,8 @@ DAY, NEXT_DAY = "2026-11-23", "2026-11-24"
 NOON, NEXT_NOON = "2026-11-23T12:00", "2026-11-24T12:00"
 REPORT = filed("guna", DAY, NOON)
 HOLIDAY = holiday(DAY)
+CREDIT = credited(DAY, "2026-11-23T20:00", "2026-11-23T20:40", 40, at="2026-11-23T20:41")
+CREDIT_LATER = credited(DAY, "2026-11-23T21:00", "2026-11-23T21:40", 40, at=NEXT_NOON)
 REVOKED = no_holiday(DAY, at="2026-11-22T10:00")
 
 Start = Callable[[], Story]
@@ -58,6 +63,10 @@ def guna_judged() -> Story:
 
 def guna_closed() -> Story:
     return guna().when(closed_district("guna", at=NOON))
+
+
+def guna_credited() -> Story:
+    return given(policy(credit=240), added("guna"), appointed("guna"), CREDIT)
 
 
 ROWS: list[tuple[Outcome, Start, Event | Late]] = [
@@ -142,6 +151,13 @@ ROWS: list[tuple[Outcome, Start, Event | Late]] = [
     (Outcome.JUDGED, guna, holiday("2026-11-01", at=NOON)),
     (Outcome.NO_HOLIDAY, guna, no_holiday(DAY, at=NOON)),
     (Outcome.NO_HOLIDAY, lambda: guna().when(HOLIDAY, REVOKED), no_holiday(DAY, known_as="said twice", at=NOON)),
+    (Outcome.APPLIED, guna_credited, credited(DAY, "2026-11-23T23:58", NEXT_DAY + "T00:01", 3, at=NEXT_NOON)),
+    (Outcome.DUPLICATE, guna_credited, CREDIT),
+    (Outcome.JUDGED, lambda: guna_credited().when(clock_reached(NEXT_NOON)), CREDIT_LATER),
+    (Outcome.NO_CREDIT, guna_filed, CREDIT),
+    (Outcome.NOT_HELD, guna, confirmed(DAY, at=NOON)),
+    (Outcome.APPLIED, lambda: guna().hold("in-mp.guna", NOON, 9), set_aside(9, at=NOON)),
+    (Outcome.NOT_UNREAD, lambda: guna().hold("in-mp.guna", NOON, 9), set_aside(8, at=NOON)),
     (Outcome.CLOCK_AHEAD, guna, clock_reached(NEXT_NOON, appended_at="2026-11-24T11:59:54.999999")),
 ]
 

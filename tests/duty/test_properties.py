@@ -7,6 +7,8 @@ from datetime import date, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from libs.duty.deadlines import deadlines
+from libs.duty.outages import Gap
 from libs.duty.outcomes import EFFECTS, Effect, Outcome
 from libs.duty.state_duty import StateDuty
 from libs.duty.transitions import DayClosed, DayMissed, ReminderDue, ReportKept, Status, StatusChanged, Transition
@@ -16,7 +18,7 @@ from libs.events.policy import PolicyAdopted
 from libs.events.presidents import LeaveGranted, PresidentAppointed, PresidentRelieved
 from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
 from tests.duty.events import STATE, recorded
-from tests.duty.scenarios import Logged, Run, logs
+from tests.duty.scenarios import Logged, Run, logs, outages, without
 from tests.duty.stories import without_conflicts
 
 SLOW = (0, 0, 0, 3, 7, 4000, 100_000)
@@ -53,6 +55,45 @@ def test_judged_late_is_judged_the_same(log: Sequence[Logged], lag: timedelta, l
     in_time, behind = Run().through(log), Run(lag=lag, leaps=leaps).through(log)
     assert judgements(in_time.transitions) == judgements(behind.transitions)
     assert in_time.duty.dump() == behind.duty.dump()
+
+
+@settings(max_examples=300)
+@given(logs(), outages(), st.sampled_from(LAGS))
+def test_an_outage_credited_late_gives_the_same_days(
+    log: Sequence[Logged], gaps: Sequence[Gap], lag: timedelta
+) -> None:
+    log = without(log, gaps)
+    in_time, behind = Run(gaps=gaps).through(log), Run(lag=lag, gaps=gaps).through(log)
+    assert shown(in_time.duty) == shown(behind.duty)
+    found = {each for each in judgements(in_time.transitions) if each[0] in (DayMissed, DayClosed)}
+    assert found == {each for each in judgements(behind.transitions) if each[0] in (DayMissed, DayClosed)}
+
+
+def shown(duty: StateDuty) -> object:
+    """The days as anybody could see them. How often a status was said to be another on the way is left out."""
+    return [
+        (day.day, day.deadlines, day.closed, day.held_until, day.credits, code, entry.status, entry.received_at)
+        for day in duty.days.values()
+        for code, entry in day.entries.items()
+    ]
+
+
+@settings(max_examples=120)
+@given(logs(delays=SLOW), outages())
+def test_no_minute_of_an_outage_is_taken_from_anybody(log: Sequence[Logged], gaps: Sequence[Gap]) -> None:
+    """Whoever has missed a day had all of its grace, less what the policy does not give back."""
+    run = Run(gaps=gaps).through(without(log, gaps))
+    for each in run.transitions:
+        if isinstance(each, DayMissed):
+            policy = run.duty.policies.on(each.day).policy
+            limits = deadlines(each.day, policy)
+            begin, most = (
+                max(limits.remind_at, limits.opens),
+                timedelta(minutes=policy.credit.max_minutes if policy.credit else 0),
+            )
+            down = [(max(gap.begin, begin), min(gap.end or each.at, each.at)) for gap in gaps]
+            lost = sum((end - start for start, end in down if end > start), timedelta())
+            assert each.at - limits.grace_until >= min(lost, most)
 
 
 @settings(max_examples=120)
@@ -105,7 +146,7 @@ def test_every_day_is_judged_once_and_nobody_twice(log: Sequence[Logged], lag: t
     for (day, _), status in statuses(run.transitions).items():
         assert status is not Status.PENDING or day not in closings
     open_days = [day for day in run.duty.days.values() if not day.closed]
-    assert all(day.deadlines.grace_until > run.duty.clock for day in open_days if run.duty.clock)
+    assert all((day.held_until or day.deadlines.grace_until) > run.duty.clock for day in open_days if run.duty.clock)
 
 
 @settings(max_examples=120)

@@ -64,7 +64,7 @@ def test_who_sends_what(document: dict[str, Any]) -> None:
     operations = document["operations"]
     assert {"ingest.reports", "notifier.reports", "notifier.alerts", "ingest.grievances"} <= operations.keys()
     sent = [each["$ref"].rpartition("/")[2] for each in operations["notifier.reports"]["messages"]]
-    assert sent == ["clock.reached.v1", "state.day_closed.v1"]
+    assert sent == ["clock.reached.v1", "outage.credited.v1", "state.day_closed.v1"]
 
 
 @pytest.mark.parametrize("name", list(golden.TEXTS))

@@ -28,6 +28,8 @@ DESIGN: dict[str, tuple[Kind, ...]] = {
     "day.excused": ("reports",),
     "clock.reached": ("reports", "alerts", "grievances"),
     "state.day_closed": ("reports",),
+    "outage.credited": ("reports",),
+    "judgement.confirmed": ("reports",),
     "grievance.raised": ("grievances",),
     "alert.raised": ALERTING,
     "alert.escalated": ALERTING,
@@ -61,8 +63,9 @@ def test_a_name_stands_for_its_latest_version_and_all_before_it_are_there() -> N
 
 def test_every_event_of_the_design_is_there_in_its_streams() -> None:
     assert {name: CATALOGUE[name].streams for name in DESIGN} == DESIGN
-    # Beyond the table there are the dead letter, of guarantee 8, and the life of a grievance, in its own stream.
-    beyond = CATALOGUE.keys() - DESIGN.keys() - {"record.dead_lettered"}
+    # Beyond the table: the dead letter, of guarantee 8, who sets it aside, heartbeats, and the life of a grievance.
+    own = {"record.dead_lettered", "record.set_aside", "heartbeat.appended"}
+    beyond = CATALOGUE.keys() - DESIGN.keys() - own
     assert all(name.startswith(("grievance.", "grievance_policy.")) for name in beyond)
     assert {CATALOGUE[name].streams for name in beyond} == {("grievances",)}
 
@@ -80,7 +83,8 @@ def test_an_entry_agrees_with_itself(name: str) -> None:
 def test_the_systems_own_events_are_not_taken_from_clients() -> None:
     own = {name for name, entry in CATALOGUE.items() if not entry.from_clients}
     of_cases = {f"grievance.{what}" for what in ("answered", "message_sent", "agreed", "appealed", "opened", "erased")}
-    assert own == of_cases | {name for name in CATALOGUE if name.startswith(("alert.", "clock.", "state.", "record."))}
+    beginnings = ("alert.", "clock.", "state.", "record.dead_lettered", "outage.", "heartbeat.")
+    assert own == of_cases | {name for name in CATALOGUE if name.startswith(beginnings)}
 
 
 def test_a_grievance_and_its_alerts_can_be_kept_from_the_state_office() -> None:

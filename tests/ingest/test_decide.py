@@ -19,6 +19,7 @@ from tests.duty.events import (
     clock_reached,
     closed_district,
     code,
+    confirmed,
     corrected,
     event,
     excused,
@@ -81,6 +82,7 @@ REFUSALS: dict[Reason, tuple[tuple[Event, ...], Event]] = {
     Outcome.SECOND_HOLDER: (RULED, appointed("guna", "bela", at=NOW)),
     Outcome.OLD_VERSION: (RULED, policy(due="20:00", at=NOW)),
     Outcome.NO_HOLIDAY: (RULED, no_holiday("2026-11-24", at=NOW)),
+    Outcome.NOT_HELD: (RULED, confirmed(TODAY, at=NOW)),
     Outcome.UNKNOWN_DISTRICT: (RULED, filed("harda", TODAY, NOW)),
     Rule.UNKNOWN_REPORT: (RULED, reviewed("guna", named("nothing"), at=NOW)),
     Outcome.NO_POLICY: (ROSTER, filed("guna", TODAY, NOW)),
@@ -107,9 +109,10 @@ def test_each_refusal_has_its_reason(reason: Reason) -> None:
 def test_the_table_answers_every_outcome() -> None:
     assert set(ANSWERS) == {*Outcome, *Finding, *Rule}
     taken = {reason for reason, answer in ANSWERS.items() if answer is None}
-    assert taken == {Outcome.APPLIED, Outcome.SUPPLEMENT, Finding.APPLIED}
+    assert taken == {Outcome.APPLIED, Outcome.SUPPLEMENT, Outcome.NOT_UNREAD, Finding.APPLIED}
     of_cases = {*Finding, Rule.ABOUT_HIMSELF}  # tests/ingest/test_cases.py
-    assert set(REFUSALS) == set(ANSWERS) - taken - of_cases - {Outcome.CLOCK_AHEAD}  # what no client can bring about
+    by_no_client = {Outcome.CLOCK_AHEAD, Outcome.NO_CREDIT}
+    assert set(REFUSALS) == set(ANSWERS) - taken - of_cases - by_no_client
 
 
 @pytest.mark.parametrize(
@@ -128,6 +131,7 @@ def test_the_table_answers_every_outcome() -> None:
                 Outcome.SECOND_HOLDER,
                 Outcome.OLD_VERSION,
                 Outcome.NO_HOLIDAY,
+                Outcome.NOT_HELD,
                 *(set(Finding) - {Finding.APPLIED, Finding.NO_SUCH_CASE}),
             },
         ),

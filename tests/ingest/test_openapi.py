@@ -38,7 +38,7 @@ async def test_the_bodies_are_described(tmp_path: Path) -> None:
     assert len(named(report["properties"]["activities"]["$ref"])["required"]) == 8
     assert "state" not in report["properties"]
     assert set(body("/v1/grievances")["required"]) == {"id", "district", "category", "severity"}
-    assert len(body("/v1/events", EVENT)["oneOf"]) == 20
+    assert len(body("/v1/events", EVENT)["oneOf"]) == 22
     assert body("/v1/events", BATCH)["maxItems"] == 500
     assert document["paths"]["/v1/reports"]["post"]["responses"].keys() >= {"200", "202", "409", "422", "503"}
     for reference in references(document):

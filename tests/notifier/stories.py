@@ -63,7 +63,8 @@ class _Telling:
         return self._watch(Seen(STATE, STREAM, offset, said, step.transitions, self.duty))
 
     def hold(self, key: str, at: datetime) -> list[AlertData]:
-        return self._watch(Seen(STATE, STREAM, self._next(STREAM), None, self.duty.hold(key, at), self.duty))
+        offset = self._next(STREAM)
+        return self._watch(Seen(STATE, STREAM, offset, None, self.duty.hold(key, at, offset), self.duty))
 
     def _next(self, stream: str) -> int:
         self._ends[stream] += 1

@@ -178,7 +178,7 @@ def test_a_log_of_before_there_were_digests_is_told_in_full() -> None:
 def test_what_nobody_can_read_changes_no_closed_day() -> None:
     stream = Stream().append(*ROSTER, clock_reached(CLOSED))
     stream.say()
-    stream.duty.hold(code("guna"), instant("2026-11-24T02:00"))
+    stream.duty.hold(code("guna"), instant("2026-11-24T02:00"), len(stream.records))
     stream.digests.see(len(stream.records), None, (), stream.duty)
     assert stream.say() == []
 

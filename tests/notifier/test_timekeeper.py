@@ -7,6 +7,7 @@ from libs.events.alerts import AlertRaised, Rule
 from libs.events.clock import ClockReached
 from libs.events.envelope import Event
 from libs.runtime.clock import ManualClock
+from services.notifier.heartbeats import Heartbeats
 from services.notifier.timekeeper import Timekeeper
 from tests.duty.events import STATE, STREAM, added, appointed, clock_reached, excused, filed, holiday, instant, policy
 from tests.notifier.world import Told, World, alerts_of, clocks_of, read, running, until, world, write
@@ -131,7 +132,7 @@ async def test_a_log_whose_clock_lags_is_not_flooded(tmp_path: Path) -> None:
             before = len(await read(state.log, STREAM))
         hasty = World(state.log, ManualClock(instant("2026-11-23T20:00")))
         async with hasty.notifier(keep_time=False):
-            timekeeper = Timekeeper(state.log, hasty.clock, hasty.watcher)
+            timekeeper = Timekeeper(state.log, hasty.clock, hasty.watcher, Heartbeats(state.log), hasty.metrics)
 
             async def ignored() -> bool:
                 return "a clock ahead of the log was ignored" in hasty.lines.getvalue()

@@ -16,9 +16,11 @@ from libs.events.envelope import Event, Recorded
 from libs.events.grievances import GrievanceRaised
 from libs.events.streams import stream_name
 from libs.runtime.clock import ManualClock
+from libs.runtime.consumer import consume
 from libs.runtime.log import EventLog, LogReader, NewRecord, Record
 from libs.runtime.log_sqlite import open_log
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
+from services.notifier.heartbeats import Heartbeats
 from services.notifier.records import record_of
 from services.notifier.rules import RULES
 from services.notifier.timekeeper import APPEND_DEADLINE, Timekeeper
@@ -168,14 +170,19 @@ class World:
         )
 
     @contextlib.asynccontextmanager
-    async def notifier(self, *, keep_time: bool = True) -> AsyncIterator[None]:
+    async def notifier(self, *, keep_time: bool = True, settle: bool = True) -> AsyncIterator[None]:
         self.watcher = self.new_watcher()
-        timekeeper = Timekeeper(self.log, self.clock, self.watcher)
+        heartbeats = Heartbeats(self.log)
+        timekeeper = Timekeeper(self.log, self.clock, self.watcher, heartbeats, self.metrics)
         loops: list[Callable[[], Coroutine[object, object, object]]] = [self.watcher.run]
         if keep_time:
             loops += [partial(timekeeper.keep, kind, STATE) for kind in TARGETS]
+            loops.append(
+                lambda: consume("heartbeats", self.log, heartbeats.positions, heartbeats, metrics=self.metrics)
+            )
         async with running(*loops):
-            await self.quiet(keep_time=keep_time)
+            if settle:
+                await self.quiet(keep_time=keep_time)
             yield
 
     async def quiet(self, *, keep_time: bool = True) -> None:

@@ -16,7 +16,7 @@ from libs.duty.days import Entry, OpenDay
 from libs.duty.deadlines import Deadlines
 from libs.duty.roster import Tenure
 from libs.duty.state_duty import HANDLES, StateDuty
-from libs.duty.transitions import DayOpened, ReportKept, StatusChanged, Transition
+from libs.duty.transitions import DayOpened, GraceMoved, ReportKept, StatusChanged, Transition
 from libs.events.canonical import canonical_json
 from libs.events.districts import DistrictAdded, DistrictClosed
 from libs.events.envelope import Recorded, format_instant
@@ -87,7 +87,7 @@ def evolve(snapshot: Districts, documents: Documents, recorded: Recorded) -> Non
 
 def hold(snapshot: Districts, documents: Documents, unreadable: Unreadable) -> None:
     """Something was said that nobody can read: the districts that it may be about are unknown."""
-    transitions = snapshot.duty.hold(unreadable.key, unreadable.appended_at)
+    transitions = snapshot.duty.hold(unreadable.key, unreadable.appended_at, unreadable.offset)
     _show(snapshot, documents, _touched(snapshot.duty, transitions), None)
 
 
@@ -109,7 +109,7 @@ def _touched(duty: StateDuty, transitions: Iterable[Transition]) -> set[str]:
     found: set[str] = set()
     for each in transitions:
         match each:
-            case DayOpened():
+            case DayOpened() | GraceMoved():
                 return set(duty.roster.districts)
             case StatusChanged(district=code) | ReportKept(district=code):
                 found.add(code)

@@ -57,7 +57,7 @@ def evolve(duty: StateDuty, documents: Documents, recorded: Recorded) -> None:
 
 def hold(duty: StateDuty, documents: Documents, unreadable: Unreadable) -> None:
     """Something was said that nobody can read: the districts that it may be about are unknown."""
-    transitions = duty.hold(unreadable.key, unreadable.appended_at)
+    transitions = duty.hold(unreadable.key, unreadable.appended_at, unreadable.offset)
     _show(duty, documents, {each.day: duty.days[each.day] for each in transitions}, None)
 
 
@@ -85,6 +85,11 @@ def board(duty: StateDuty, day: OpenDay, event_time: str | None) -> Body:
         "grace_until": format_instant(day.deadlines.grace_until),
         "lock_at": format_instant(day.deadlines.lock_at),
         "closed": day.closed,
+        "held_until": format_instant(day.held_until) if day.held_until else None,
+        "credits": [
+            {"from": format_instant(each.begin), "to": format_instant(each.end), "minutes": each.minutes}
+            for each in day.credits
+        ],
         "districts": {code: _district(districts[code], day.entries[code]) for code in sorted(day.entries)},
         "event_time": event_time,
     }
@@ -111,6 +116,7 @@ def _district(district: District, entry: Entry) -> Mapping[str, Json]:
         "version_id": entry.version_id,
         "supplements": list(entry.supplements),
         "conflicts": entry.conflicts,
+        "unread": entry.held,
         "holder": next((each.name for each in district.tenures if each.tenure_id == entry.tenure_id), None),
         "name_en": district.name_en,
         "name_hi": district.name_hi,

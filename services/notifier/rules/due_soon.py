@@ -56,7 +56,7 @@ def _settled(
     evidence: str | None = None,
 ) -> Iterator[AlertResolved]:
     """What comes after grace_until finds the reminder over: where the clock is late, the judgement will say so."""
-    if status in HOW and seen.duty is not None and at <= seen.duty.policies.deadlines(day).grace_until:
+    if status in HOW and seen.duty is not None and at <= seen.duty.limits(day).grace_until:
         for alert in memory.take(district, day.isoformat()):
             yield resolved(alert, seen, how=HOW[status], at=at, evidence=evidence)
 

@@ -14,6 +14,7 @@ from libs.duty.state import DutyState
 from libs.duty.transitions import Transition
 from libs.events.alerts import AlertData, AlertRaised, AlertResolved, Audience, Rule, alert_id
 from libs.events.envelope import Event
+from libs.events.policy import MOST_HELD_HOURS
 from libs.events.policy_v1 import MOST_LOCK_DAYS
 from libs.events.streams import Kind
 from libs.events.values import Cause
@@ -21,6 +22,7 @@ from libs.events.values import Cause
 LADDERS: Mapping[Rule, Sequence[tuple[Audience, ...]]] = {
     Rule.DUE_SOON: (("president",),),
     Rule.MISSED_REPORT: (("president", "pcc"), ("president", "pcc"), ("president", "pcc", "aicc")),
+    Rule.JUDGEMENT_HELD: (("operator",),),
     Rule.LEFT_UNACKNOWLEDGED: (("aicc",),),
     Rule.RECOVERED: (("president", "pcc"),),
     Rule.PERFECT_WEEK: (("president", "pcc"),),
@@ -28,9 +30,9 @@ LADDERS: Mapping[Rule, Sequence[tuple[Audience, ...]]] = {
     Rule.GRIEVANCE_OVERDUE: (("aicc",),),
 }
 """Who is told, by level from 1; what lies above the last is told as the last. An alert escalates up to the last."""
-REMEMBERED = timedelta(days=MOST_LOCK_DAYS + 2)
-"""Longer than a day can change: until its lock, and a day of appends that were late. Also days that a later policy
-judges before earlier ones are within it."""
+REMEMBERED = timedelta(days=MOST_LOCK_DAYS + 2, hours=MOST_HELD_HOURS)
+"""Longer than a day can change: until its lock, a day of appends that were late, and a hold. Also days that a later
+policy judges before earlier ones are within it."""
 
 
 @dataclass(frozen=True, slots=True)
