@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, Never
 
 from libs.events.envelope import Recorded, format_instant
-from libs.events.streams import state_of
+from libs.events.streams import STREAMS, state_of
 from libs.runtime.consumer import Batch, Checkpoint, all_done, breathe
 from libs.runtime.errors import Reopen
 from libs.runtime.patience import once
@@ -192,4 +192,6 @@ async def reopened(
         try:
             await run(collection)
         except Reopen as moved:
-            logger.info("a projection goes on from what the store says now", projection=projection.name, why=str(moved))
+            told = "a projection goes on from what the store says now"
+            if STREAMS[projection.kind].keeps_hours:  # else an event may be what made it look
+                logger.info(told, projection=projection.name, reason=str(moved))

@@ -259,7 +259,7 @@ async def test_through_restarts_nothing_acknowledged_is_lost_and_both_sides_go_o
 
     writers = [asyncio.create_task(write(writer)) for writer in range(4)]
     following = asyncio.create_task(follow())
-    for _ in range(2):
+    for _ in range(5):
         before = len(acknowledged)
         await asyncio.to_thread(own_kafka.kill if hard else own_kafka.stop)
         await asyncio.to_thread(own_kafka.start)

@@ -101,6 +101,16 @@ async def test_a_lower_version_that_another_writer_put_first_is_written_over(mon
         await store.close()
 
 
+async def test_who_loses_every_race_gives_up_and_says_so(store: MongoDocumentStore) -> None:
+    """As if others took the id each time and were gone when asked for: a unique index of somebody else's does that."""
+    await store.put("days", [doc("a", state="in-mp")])
+    await store._database["days"].create_index("by.state", unique=True)
+    with pytest.raises(Unavailable, match="has other writers of the same documents: try again"):
+        await store.put("days", [doc("b", state="in-rj"), doc("c", state="in-mp"), doc("d", state="in-br")])
+    assert list(await store.ids("days")) == ["a", "b"]
+    assert list(await store.put("days", [doc("d", state="in-br")])) == [True]
+
+
 # Bad input
 
 
@@ -174,6 +184,29 @@ async def test_a_killed_server_is_used_again_once_it_is_back_and_has_all_that_wa
     assert last.version >= len(acknowledged) - 1
     assert list(await store.put("days", [doc("last", 200_000)])) == [True]
     await store.close()
+
+
+async def test_of_a_bulk_that_was_cut_off_the_first_documents_are_there_and_it_can_be_put_again(
+    own_mongo: Mongo,
+) -> None:
+    store, other = (open_store(own_mongo.url, deadline=20.0) for _ in range(2))
+    bulk = [doc(f"{number:06}", 1, text="x" * 500) for number in range(20_000)]
+    writing = asyncio.create_task(store.put("days", bulk))
+    while await other.get("days", "000100") is None:
+        assert not writing.done()
+    await asyncio.to_thread(own_mongo.kill)
+    with pytest.raises(Unavailable):
+        await writing
+    await asyncio.to_thread(own_mongo.start)
+    there = await store.ids("days")  # none perhaps: nothing was acknowledged
+    assert len(there) < len(bulk)
+    assert list(there) == [each.id for each in bulk[: len(there)]]
+    for start in range(0, len(bulk), 2000):
+        written = await store.put("days", bulk[start : start + 2000])
+        assert list(written) == [each.id not in there for each in bulk[start : start + 2000]]
+    assert len(await store.ids("days")) == len(bulk)
+    for each in (store, other):
+        await each.close()
 
 
 async def test_a_frozen_server_is_unavailable_within_the_deadline_and_used_again(

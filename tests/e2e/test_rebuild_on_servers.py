@@ -137,8 +137,10 @@ async def test_a_rebuild_beside_all_services_loses_nothing_and_no_answer_goes_ba
         assert code == 0, out + told
         await _doctor_finds_nothing(settings | {"ROZANA_URL": members["1"].url})
         await _comes_back_in_files(tmp_path, settings)
-    for member in ("aggregator1", "aggregator2", "notifier"):
-        assert "goes on from what the store says now" in (tmp_path / f"{member}.jsonl").read_text()
+    said = {each: (tmp_path / f"{each}.jsonl").read_text() for each in ("aggregator1", "aggregator2", "notifier")}
+    moved = {each for each, lines in said.items() if "goes on from what the store says now" in lines}
+    assert "notifier" in moved
+    assert len(moved) >= 2  # of two aggregators, one works for the state
 
 
 async def _is(condition: object) -> bool:
@@ -166,7 +168,11 @@ async def _doctor_finds_nothing(settings: dict[str, str]) -> None:
     code, out, told = await rozana("doctor", **settings, COLUMNS="200")
     assert (code, out.splitlines()[-1], told) == (0, "nothing is wrong", ""), out
     rows = [" ".join(row.replace("│", " ").split()) for row in out.splitlines()]
-    for row in ("topics right 5 of 5, with 1 copies each", "documents state_days at the end of every stream"):
+    count = len(TOPICS)
+    for row in (
+        f"topics right {count} of {count}, with 1 copies each",
+        "documents state_days at the end of every stream",
+    ):
         assert row in rows
 
 
