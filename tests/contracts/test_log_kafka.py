@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from libs.runtime.clock import ManualClock, SystemClock
 from libs.runtime.errors import OutcomeUnknown, ReadStopped, StartRefused, Unavailable
-from libs.runtime.log_kafka import KafkaEventLog, open_log
+from libs.runtime.log_kafka import STALLED_SECONDS, KafkaEventLog, open_log
 from libs.runtime.log_kafka_admin import create_topics
 from libs.runtime.log_kafka_client import brokers
 from libs.runtime.topics import MOST_BYTES
@@ -165,6 +165,47 @@ async def test_a_topic_that_takes_less_than_we_send_refuses_and_the_next_append_
         await log.append(name, [record("x" * 2000)])
     assert not isinstance(refused.value, OutcomeUnknown)
     assert [one.offset for one in await log.append(name, [record("a"), record("b")])] == [0, 1]
+
+
+async def test_a_producer_whose_numbers_have_a_gap_is_thrown_away_and_the_next_append_is_taken(
+    kafka: Kafka, log: KafkaEventLog
+) -> None:
+    """What a lost batch leaves behind, as after an outage that was too long: the broker takes none of its batches."""
+    name = f"rozana.test.{uuid4().hex}"
+    await create_topics(kafka.url, [name])
+    await log.append(name, [record("first")])
+    poisoned = log._appends._producer
+    assert poisoned is not None
+    poisoned.client._txn_manager.increment_sequence_number(TopicPartition(name, 0), 5)
+    with pytest.raises(OutcomeUnknown, match="has not confirmed an append"):
+        await log.append(name, [record("lost")])
+    (stored,) = await log.append(name, [record("second")])
+    assert (stored.offset, texts(await log.read(name, 0))) == (1, ["first", "second"])
+    assert log._appends._producer is not poisoned
+
+
+# A reader that falls silent
+
+
+async def test_a_reader_that_hears_nothing_while_there_is_more_starts_again_where_it_was(
+    kafka: Kafka, log: KafkaEventLog
+) -> None:
+    """aiokafka's fetching can stop without an error. Here it is told to."""
+    quiet, name = (f"rozana.test.{uuid4().hex}" for _ in range(2))
+    await create_topics(kafka.url, [quiet, name])
+    await log.append(name, [record("first")])
+    async with log.reader({quiet: 0, name: 0}) as reader:
+        assert texts((await take(reader, 1))[name]) == ["first"]
+        (own,) = log._readers
+        silent = own._consumer
+        silent.pause(TopicPartition(name, 0))
+        await log.append(name, [record("second")])
+        assert await reader.poll(timeout=0.5) == {}
+        async with asyncio.timeout(STALLED_SECONDS + SOON):
+            while not (found := await reader.poll(timeout=1)):
+                pass
+        assert texts(found[name]) == ["second"]
+        assert own._consumer is not silent
 
 
 # A log that is cut
