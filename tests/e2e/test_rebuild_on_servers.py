@@ -82,6 +82,7 @@ async def traffic(
         assert offsets == sorted(offsets), path
 
 
+@pytest.mark.timeout(600)
 async def test_a_rebuild_beside_all_services_loses_nothing_and_no_answer_goes_back(
     tmp_path: Path, kafka: Kafka, mongo: Mongo
 ) -> None:
