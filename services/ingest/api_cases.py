@@ -1,6 +1,7 @@
 """The routes by which AICC deals with a grievance. What is sealed is handed out sealed; AICC opens it elsewhere."""
 
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -22,6 +23,7 @@ from services.ingest.grievance_answers import AnswerBody, OpenedCase, opened
 from services.ingest.grievance_bodies import take_sealed
 from services.ingest.grievance_desk import Desk, about, body_of, state_of, takes, wrong
 from services.ingest.grievance_reading import CaseList, Counts, counted, listed
+from services.ingest.known import Receipt
 
 LIST, COUNTS = "GET /v1/grievances", "GET /v1/grievance-counts"
 OPEN, ANSWER, ERASE = (f"POST /v1/grievances/{{id}}/{what}" for what in ("open", "answer", "erase"))
@@ -80,7 +82,7 @@ def add_case_routes(router: APIRouter, desk: Desk) -> None:
         data = GrievanceAnswered(**about(case), due=sent.due, sealed=sealed)
         event = desk.event(data, sent.id, principal)
         status, receipt = await desk.intake.accept(event, principal, wrapped=wrapped, action=ANSWER)
-        return JSONResponse(asdict(receipt), status)
+        return _receipt(status, receipt)
 
     @router.post("/v1/grievances/{id}/erase", status_code=202, responses=openapi.RECEIPTS)
     async def erase_grievance(id: str, principal: Authenticated) -> JSONResponse:  # noqa: A002
@@ -91,7 +93,12 @@ def add_case_routes(router: APIRouter, desk: Desk) -> None:
         status, receipt = await desk.intake.accept(event, principal, action=ERASE)
         await desk.intake.catch_up(event.data.state)
         await _destroy(desk, case)  # what came in between
-        return JSONResponse(asdict(receipt), status)
+        return _receipt(status, receipt)
+
+
+def _receipt(status: int, receipt: Receipt) -> JSONResponse:
+    headers = {"Location": f"/v1/receipts/{receipt.id}"} if status == HTTPStatus.ACCEPTED else None
+    return JSONResponse(asdict(receipt), status, headers)
 
 
 async def _destroy(desk: Desk, case: Case) -> None:
