@@ -15,7 +15,14 @@ from libs.runtime.errors import Unavailable
 from libs.runtime.kafka_security import NOBODY, KafkaSecurity
 from libs.runtime.log import LogReader, NewRecord, Record
 from libs.runtime.log_kafka_appends import Appends
-from libs.runtime.log_kafka_client import Cluster, cluster_of, new_consumer, unavailable
+from libs.runtime.log_kafka_client import (
+    FETCH_WAIT_SECONDS,
+    LONE_FETCH_WAIT_SECONDS,
+    Cluster,
+    cluster_of,
+    new_consumer,
+    unavailable,
+)
 from libs.runtime.log_kafka_reads import Reads, record_of, started
 
 APPEND_DEADLINE = 5.0
@@ -136,7 +143,9 @@ class _Reader:
         self._ahead = {stream for stream, position in self._next.items() if position > ends[stream]}
         try:
             async with asyncio.timeout(self._deadline):
-                consumer = await started(new_consumer(self._cluster))
+                consumer = await started(
+                    new_consumer(self._cluster, fetch_max_wait_ms=round(self._fetch_wait() * 1000))
+                )
         except (KafkaError, OSError, TimeoutError) as error:
             raise unavailable(self._cluster, error) from None
         consumer.assign([TopicPartition(stream, 0) for stream in self._next])
@@ -144,6 +153,9 @@ class _Reader:
             consumer.seek(TopicPartition(stream, 0), position)
         consumer.pause(*(TopicPartition(stream, 0) for stream in self._ahead))
         self._consumer, self._progress = consumer, asyncio.get_running_loop().time()
+
+    def _fetch_wait(self) -> float:
+        return LONE_FETCH_WAIT_SECONDS if len(self._next) == 1 else FETCH_WAIT_SECONDS
 
     def _check_running(self) -> None:
         if self._stopped:
@@ -222,8 +234,7 @@ class _Reader:
         if now - self._progress < STALLED_SECONDS:
             return
         self._progress = now
-        for stream in self._next:
-            self._reads.forget(stream)
+        self._reads.doubt(STALLED_SECONDS)
         ends = await self._reads.ends(self._next)
         if any(ends[stream] > position for stream, position in self._next.items()):
             consumer, self._consumer = self._consumer, None

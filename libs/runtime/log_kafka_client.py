@@ -19,7 +19,11 @@ SCHEME = "kafka://"
 FETCH_BYTES = 1024 * 1024
 """Of one stream at a time."""
 FETCH_WAIT_SECONDS = 0.5
-"""How long a fetch waits at the broker for the first record; one that comes ends the wait."""
+"""How long a fetch waits at the broker for the first record; one that comes ends the wait. A stream that was just
+served is asked for again when the fetch of the others has ended."""
+LONE_FETCH_WAIT_SECONDS = 5.0
+"""The same, for a reader of one stream, which has no others. A process has one for each projection of each of its
+states: if all asked twice a second, being idle would cost a tenth of a core."""
 
 CONNECTION: Mapping[str, Any] = {"client_id": "rozana", "request_timeout_ms": 10_000}
 CLIENT: Mapping[str, Any] = {**CONNECTION, "retry_backoff_ms": 100}

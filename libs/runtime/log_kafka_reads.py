@@ -1,7 +1,7 @@
 """Asking Kafka: which topics there are, where they begin and end, and records from an offset on.
 
 These go over connections of their own: a broker answers the requests of one connection in order, and a reader's fetch
-may wait there for half a second.
+may wait there for seconds.
 """
 
 import asyncio
@@ -38,12 +38,19 @@ class Reads:
         """Where the consumer stands, between reads."""
         self._known: set[str] = set()
         """Topics that were there when last looked at."""
+        self._checking = asyncio.Lock()
+        self._doubted = 0.0
         self._asked: set[asyncio.Task[Any]] = set()
 
     async def check(self, streams: Collection[str]) -> None:
         """Raises Unavailable when a topic is missing, or has not one partition (ADR 0002)."""
         if self._known.issuperset(streams):
             return
+        async with self._checking:  # a hundred readers that doubt at one time are told together
+            if not self._known.issuperset(streams):
+                await self._check(streams)
+
+    async def _check(self, streams: Collection[str]) -> None:
         found = await self.partitions()
         if missing := [stream for stream in streams if stream not in found]:
             raise Unavailable(
@@ -52,11 +59,18 @@ class Reads:
             )
         if wrong := [stream for stream in streams if found[stream] != 1]:
             raise Unavailable(f"{', '.join(wrong)} must have one partition: another order is another log")
-        self._known.update(streams)
+        self._known.update(topic for topic, count in found.items() if count == 1)
 
     def forget(self, stream: str) -> None:
         """Look again before the next use."""
         self._known.discard(stream)
+
+    def doubt(self, seconds: float) -> None:
+        """Look at all again before their next use, but not more often than so."""
+        now = asyncio.get_running_loop().time()
+        if now - self._doubted >= seconds:
+            self._doubted = now
+            self._known.clear()
 
     async def partitions(self) -> Mapping[str, int]:
         """How many each topic has."""

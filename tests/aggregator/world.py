@@ -24,6 +24,7 @@ from libs.runtime.keys import DemoKeys, demo_keys
 from libs.runtime.limits import Rate
 from libs.runtime.log import EventLog, NewRecord
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.membership import Membership
 from libs.runtime.pointer import Lease, collection_name, snapshots_of
 from libs.runtime.positions import Positions
 from libs.runtime.store import DocumentStore
@@ -61,6 +62,7 @@ class World:
     health: Health = field(default_factory=Health)
     lines: io.StringIO = field(default_factory=io.StringIO)
     slow_seconds: float = SLOW_SECONDS
+    membership: Membership | None = None
 
     def __post_init__(self) -> None:
         configure_logging(self.lines)
@@ -73,6 +75,7 @@ class World:
             metrics=self.metrics,
             logger=get_logger("aggregator"),
             slow_seconds=self.slow_seconds,
+            membership=self.membership,
         )
         self.app: FastAPI = create_app(
             "Aggregator",

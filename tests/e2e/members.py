@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -30,7 +31,15 @@ def _run(service: str, environ: Mapping[str, str], lines: Path) -> None:
     file = os.open(lines, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
+    signal.signal(signal.SIGUSR1, _tell)
     sys.exit(_alone(service, None))
+
+
+def _tell(*_: object) -> None:
+    """What every task waits for: the last words of one that does not end."""
+    for each in gc.get_objects():
+        if isinstance(each, asyncio.Task) and not each.done():
+            each.print_stack(limit=6)
 
 
 @dataclass
@@ -73,7 +82,7 @@ class Member:
         return self.process.exitcode
 
     def said(self) -> str:
-        return self.lines.read_text()[-3000:] if self.lines.exists() else ""
+        return self.lines.read_text()[-6000:] if self.lines.exists() else ""
 
 
 @dataclass
@@ -117,6 +126,8 @@ class Fleet:
         member.send(signal.SIGTERM)
         code = await member.ended()
         if code is None:
+            member.send(signal.SIGUSR1)
+            await asyncio.sleep(1)
             member.send(signal.SIGKILL)
         assert code == 0, f"{member.name} ended with {code}:\n{member.said()}"
 

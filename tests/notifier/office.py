@@ -17,6 +17,7 @@ from libs.runtime.keys import demo_keys
 from libs.runtime.limits import Rate
 from libs.runtime.log import EventLog
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.membership import Membership
 from libs.runtime.store import DocumentStore
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
@@ -40,7 +41,13 @@ class Office:
         configure_logging(self.lines)
         self._keys = demo_keys(folder)
 
-    def component(self, *, keep_time: bool = False, channels: Sequence[Channel] | None = None) -> Component:
+    def component(
+        self,
+        *,
+        keep_time: bool = False,
+        channels: Sequence[Channel] | None = None,
+        membership: Membership | None = None,
+    ) -> Component:
         return build(
             log=self.log,
             store=self.store,
@@ -50,6 +57,7 @@ class Office:
             metrics=self.metrics,
             logger=get_logger("notifier"),
             channels=channels,
+            membership=membership,
             keep_time=keep_time,
         )
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 
 import pytest
@@ -16,43 +16,10 @@ from libs.runtime.positions import Positions
 from libs.runtime.service import BackgroundEnded
 from libs.runtime.shares import Shares
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
+from tests.runtime.given import Given
 
 PATIENCE = 10.0
 ONE, OTHER = "in-mp", "in-rj"
-
-
-class Given:
-    """A membership whose states are given by the test."""
-
-    def __init__(self, *states: str) -> None:
-        self.owned = frozenset(states)
-        self.told = asyncio.Event()
-        self.left = False
-
-    def give(self, *states: str) -> None:
-        self.owned = frozenset(states)
-        told, self.told = self.told, asyncio.Event()
-        told.set()
-
-    @contextlib.asynccontextmanager
-    async def joined(self) -> AsyncIterator[None]:
-        try:
-            yield
-        finally:
-            self.left = True
-
-    async def changed(self, seen: frozenset[str]) -> None:
-        while self.owned == seen:
-            await self.told.wait()
-
-    @contextlib.contextmanager
-    def sure(self, state: str) -> Iterator[None]:
-        if state not in self.owned:
-            raise Unavailable(f"not sure of {state}")
-        yield
-
-    def trouble(self) -> str | None:
-        return None
 
 
 class Work:
