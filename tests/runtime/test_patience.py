@@ -11,12 +11,14 @@ import pytest
 from libs.runtime.clock import SystemClock
 from libs.runtime.errors import Unavailable
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.membership import fence
 from libs.runtime.patience import PatientLog, PatientStore, in_loop
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import configure_logging, get_logger
 from tests.contracts.log_contract import LogContract, record
 from tests.contracts.sqlite_files import write_lock
 from tests.contracts.store_contract import StoreContract, doc
+from tests.runtime.given import Given
 
 LOGGER = get_logger("test")
 
@@ -69,4 +71,26 @@ async def test_what_is_wrong_for_good_is_not_tried_again(tmp_path: Path) -> None
 
     with pytest.raises(ValueError, match="surrogates"):
         await in_loop(loop)()
+    await log.close()
+
+
+async def test_an_append_of_a_state_waits_until_the_state_is_surely_ours_and_asks_each_time(tmp_path: Path) -> None:
+    configure_logging(lines := io.StringIO())
+    log = PatientLog(open_log(tmp_path / "log", SystemClock()), get_logger("test"))
+    given = Given()
+
+    async def loop() -> None:
+        await log.append("rozana.in-mp.alerts", [record()])
+
+    token = fence.set(lambda: given.sure("in-mp"))
+    appending = asyncio.create_task(in_loop(loop)())
+    fence.reset(token)
+    async with asyncio.timeout(60):
+        while "not sure of in-mp" not in lines.getvalue():  # noqa: ASYNC110 -- a log line wakes nobody
+            await asyncio.sleep(0.01)
+    assert await log.end("rozana.in-mp.alerts") == 0
+    await log.append("rozana.in-mp.reports", [record()])  # a request's: nobody asks whose state it is
+    given.give("in-mp")
+    await appending
+    assert await log.end("rozana.in-mp.alerts") == 1
     await log.close()
