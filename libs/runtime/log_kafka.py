@@ -31,7 +31,7 @@ LOOK_EVERY = 0.2
 """Seconds between looks at the end of a stream that has not yet reached its reader's position."""
 STALLED_SECONDS = 10.0
 """Without a record for so long, a reader asks whether there is one, and starts again when there is."""
-MOST_WAITING = 5000
+MOST_WAITING = 1000
 """Records of a reader that were fetched and not yet polled: above it, no more are taken from the client."""
 OURS = "rozana."
 

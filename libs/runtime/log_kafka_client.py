@@ -16,8 +16,8 @@ from libs.runtime.kafka_security import NOBODY, KafkaSecurity
 from libs.runtime.topics import BATCH_OVERHEAD, MOST_BYTES_OF_A_LETTER
 
 SCHEME = "kafka://"
-FETCH_BYTES = 1024 * 1024
-"""Of one stream at a time."""
+FETCH_BYTES = 256 * 1024
+"""Of one stream at a time: a reader a stream may hold that much of each. One batch that is larger comes whole."""
 FETCH_WAIT_SECONDS = 0.5
 """How long a fetch waits at the broker for the first record; one that comes ends the wait. A stream that was just
 served is asked for again when the fetch of the others has ended."""
