@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
@@ -21,7 +22,7 @@ from libs.runtime.projector import Projector
 from libs.runtime.store import Document, DocumentStore
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import get_logger
-from services.notifier import delivery
+from services.notifier import delivery, dispatch
 from services.notifier.alerts import PROJECTIONS
 from services.notifier.channels.channel import Channel, Message, NotNow, Undeliverable
 from services.notifier.channels.log import LogChannel
@@ -736,3 +737,63 @@ async def test_of_two_that_claim_one_is_told_no_and_sends_nothing(tmp_path: Path
         await office.sweep(stale, gone)
         assert await office.statuses() == ["sent"]
         assert office.counted("expired") == 0
+
+
+async def test_what_an_earlier_rozana_left_waiting_is_put_into_its_queue(tmp_path: Path) -> None:
+    wire = Wire()
+    async with post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office:
+        [key] = await office.store.ids(OUTBOX)
+        document = await office.store.get(OUTBOX, key)
+        assert document is not None
+        older = {name: value for name, value in document.body.items() if name not in {"queue", "due_at"}}
+        await office.store.put(OUTBOX, [Document(key, document.version + 1, older)])
+        await office.courier().sweep("wire")
+        assert wire.sent == []
+        await office.courier().look_after_left()
+        await office.courier().sweep("wire")
+        assert len(wire.sent) == 1
+
+
+async def test_nobody_waits_for_ever_for_documents_that_are_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the log says of the alert is not known: it is not sent, no attempt is counted, and the lease is let go."""
+    monkeypatch.setattr(dispatch, "CATCH_UP_SECONDS", 0.01)
+    wire = Wire()
+    async with post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office:
+        await office.say(AlertAcknowledged, "guna", until=None, fold=False)
+        for _ in range(MOST_ATTEMPTS + 1):
+            await office.sweep()
+        [kept] = (await office.outbox()).values()
+        assert (kept.status, kept.attempts, wire.sent) == ("due", (), [])
+        await office.fold()
+        monkeypatch.setattr(dispatch, "CATCH_UP_SECONDS", 30.0)
+        await office.sweep()
+        assert await office.statuses() == ["dropped"]
+
+
+async def test_a_long_queue_is_on_disk_and_not_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many pages wait for a channel that is down: no more than some page of them is ever held."""
+    monkeypatch.setattr(delivery, "PAGE", 20)
+    tried = most = 0
+
+    class Down(Wire):
+        async def send(self, message: Message) -> None:
+            nonlocal tried, most
+            tried += 1
+            if tried % 50 == 0:
+                most = max(most, sum(type(each) is Delivery for each in gc.get_objects()))
+            raise NotNow("unreachable")
+
+    names = [f"district-{number}" for number in range(2)]
+    events = [policy(), *(each for name in names for each in (added(name), appointed(name))), EVENING[-1]]
+    async with post_office(tmp_path, Down(), events=events) as office:
+        [key, *_] = await office.store.ids(OUTBOX)
+        one = await office.store.get(OUTBOX, key)
+        assert one is not None
+        copies = [Document(str(uuid4()) + "/wire", 0, one.body) for _ in range(200)]
+        await office.store.put(OUTBOX, copies)
+        del copies
+        await office.courier(channels=[Down()]).sweep("wire")
+        assert 0 < most <= 4 * delivery.PAGE
+        assert tried == 202
