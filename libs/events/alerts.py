@@ -21,9 +21,10 @@ class Rule(StrEnum):
     RECOVERED = "recovered"
     JUDGEMENT_HELD = "judgement-held"
     GRIEVANCE_OVERDUE = "grievance-overdue"
+    GRIEVANCE_SURGE = "grievance-surge"
 
 
-ON_GRIEVANCES = frozenset({Rule.GRIEVANCE_RAISED, Rule.GRIEVANCE_OVERDUE})
+ON_GRIEVANCES = frozenset({Rule.GRIEVANCE_RAISED, Rule.GRIEVANCE_OVERDUE, Rule.GRIEVANCE_SURGE})
 """Their alerts stand in the grievances stream, and are for AICC alone."""
 
 

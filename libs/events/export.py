@@ -109,7 +109,7 @@ def _written_by(entry: Entry) -> str:
 
 def _rows(root: Schema, schema: Schema, prefix: str = "") -> Iterator[tuple[str, ...]]:
     for name, field in schema["properties"].items():
-        required = "yes" if name in schema["required"] else f"no: `{json.dumps(field['default'])}`"
+        required = "yes" if name in schema.get("required", ()) else f"no: `{json.dumps(field['default'])}`"
         meaning = field.get("description", _resolve(root, field).get("description"))
         yield f"`{prefix}{name}`", _type(root, field), required, meaning
         match field:

@@ -72,6 +72,19 @@ class GrievanceRaised(DistrictData):
     """The same for grievances of one device about one district, and else nothing: for counting authors."""
 
 
+class Surge(Model):
+    """When protest against one district is far more than usual there."""
+
+    authors: Annotated[int, Field(ge=2, le=1000)] = 5
+    """From so many different authors in a window on."""
+    times: Annotated[int, Field(ge=2, le=100)] = 3
+    """And from so many times what was usual in the eight windows before it."""
+    days: Annotated[int, Field(ge=1, le=31)] = 7
+    """The length of a window."""
+    cool_down_days: Annotated[int, Field(ge=0, le=90)] = 14
+    """After a surge has ended, none is raised for so many days."""
+
+
 class GrievancePolicyAdopted(EventData):
     """How a state's grievances are dealt with, from now on. In the stream of grievances, so that the fold reads one."""
 
@@ -87,6 +100,8 @@ class GrievancePolicyAdopted(EventData):
     """State offices are told a count only from so many on."""
     keep_days: Annotated[int, Field(ge=30, le=36_500)] = 1095
     """A text is to be erased so many days after its case was closed."""
+    surge: Surge = Surge()
+    """When AICC is told that protest is unusual."""
 
 
 class CaseData(DistrictData):

@@ -131,6 +131,10 @@ WORDS: Mapping[Rule, Mapping[Language, Words]] = {
         "en": Words("A grievance is overdue", "Grievances are overdue", "", "See in Rozana which; it waits for you."),
         "hi": Words("एक शिकायत का उत्तर बाकी है", "शिकायतों के उत्तर बाकी हैं", "", "कृपया रोज़ाना में देखें।"),
     },
+    Rule.GRIEVANCE_SURGE: {
+        "en": Words("Far more grievances than usual", "Far more grievances than usual", "", "See in Rozana where."),
+        "hi": Words("सामान्य से बहुत अधिक शिकायतें", "सामान्य से बहुत अधिक शिकायतें", "", "कृपया रोज़ाना में देखें कि कहाँ।"),
+    },
 }
 PLAIN: Mapping[Language, Words] = {
     "en": Words("{rule}: {district}, {day}", "{rule}: {count} districts, {day}", "{district}: {day}", ""),

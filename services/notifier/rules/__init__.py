@@ -6,6 +6,7 @@ from services.notifier.rules.due_soon import DUE_SOON
 from services.notifier.rules.escalation import ESCALATION
 from services.notifier.rules.grievance_overdue import GRIEVANCE_OVERDUE
 from services.notifier.rules.grievance_raised import GRIEVANCE_RAISED
+from services.notifier.rules.grievance_surge import GRIEVANCE_SURGE
 from services.notifier.rules.judgement_held import JUDGEMENT_HELD
 from services.notifier.rules.left_unacknowledged import LEFT_UNACKNOWLEDGED
 from services.notifier.rules.missed_report import MISSED_REPORT
@@ -22,4 +23,5 @@ RULES: tuple[AlertRule[Any], ...] = (
     LEFT_UNACKNOWLEDGED,
     GRIEVANCE_RAISED,
     GRIEVANCE_OVERDUE,
+    GRIEVANCE_SURGE,
 )

@@ -28,6 +28,7 @@ LADDERS: Mapping[Rule, Sequence[tuple[Audience, ...]]] = {
     Rule.PERFECT_WEEK: (("president", "pcc"),),
     Rule.GRIEVANCE_RAISED: (("aicc",),),
     Rule.GRIEVANCE_OVERDUE: (("aicc",),),
+    Rule.GRIEVANCE_SURGE: (("aicc",),),
 }
 """Who is told, by level from 1; what lies above the last is told as the last. An alert escalates up to the last."""
 REMEMBERED = timedelta(days=MOST_LOCK_DAYS + 2, hours=MOST_HELD_HOURS)
