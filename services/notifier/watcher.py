@@ -13,7 +13,7 @@ from typing import Any, Never
 from libs.duty.days import OpenDay
 from libs.duty.outcomes import Outcome
 from libs.duty.state_duty import StateDuty, Step, ahead
-from libs.events.alerts import AlertData, AlertEscalated, AlertRaised, AlertResolved
+from libs.events.alerts import AlertData, AlertEscalated, AlertRaised, AlertResolved, Rule
 from libs.events.clock import ClockReached
 from libs.events.digest import StateDayClosed
 from libs.events.envelope import Event, Recorded
@@ -27,7 +27,7 @@ from libs.runtime.telemetry import Logger, Metrics
 from services.notifier.digests import Digests, event_id
 from services.notifier.records import SOURCE, event_time, record_of
 from services.notifier.rules import RULES
-from services.notifier.rules.rule import AlertRule, Seen
+from services.notifier.rules.rule import LADDERS, AlertRule, Seen
 from services.notifier.said import Said
 
 TARGETS: Mapping[Kind, Kind] = {"reports": "alerts", "alerts": "alerts", "grievances": "grievances"}
@@ -85,6 +85,8 @@ class Watcher:
             for state in self._duties
             for kind in TARGETS
         }
+        for level, _ in enumerate(LADDERS[Rule.MISSED_REPORT][1:], 2):
+            metrics.alerts_escalated.labels(Rule.MISSED_REPORT.value, str(level))  # at 0 from the start
         self._said = Said(self._watched)
         self._digests = {stream_name("reports", state): Digests(state) for state in self._duties}
         self._moved = dict.fromkeys(self._digests, self._now())
