@@ -18,7 +18,7 @@ from tests.servers.server import free_port
 SPAWNER = multiprocessing.get_context("forkserver")
 SPAWNER.set_forkserver_preload(["tests.e2e.members", "rozana.compose", "libs.runtime.membership_kafka", "uvloop"])
 """Every process is forked from one that has imported all there is: it starts in a tenth of the time."""
-ENDS_SECONDS = 40.0
+ENDS_SECONDS = 60.0
 AWAY = "see whether "
 """What every line that tells of a server that is away advises to do."""
 
@@ -39,7 +39,9 @@ def _tell(*_: object) -> None:
     """What every task waits for: the last words of one that does not end."""
     for each in gc.get_objects():
         if isinstance(each, asyncio.Task) and not each.done():
-            each.print_stack(limit=6)
+            own = [frame for frame in each.get_stack() if "site-packages" not in frame.f_code.co_filename]
+            where = [f"{frame.f_code.co_qualname}:{frame.f_lineno}" for frame in own]
+            sys.stderr.write(f"{each.get_name()} {each.cancelling()} {where}\n")
 
 
 @dataclass
