@@ -79,10 +79,13 @@ def ask(served: Serving, data: st.DataObject, operation: Any, mode: GenerationMo
 def excluded(case: Any) -> list[Any]:
     """A batch is answered with 200 and a result an item; the one that is wrong is refused in its place.
 
-    Of the changes the query is made ours after it was drawn: what was wrong with it may be so no longer.
+    Of the changes the query is made ours after it was drawn: what was wrong with it may be so no longer. Members of a
+    query that nobody knows are passed over, as everywhere.
     """
+    known = {parameter.name for parameter in case.operation.query}
+    passed_over = case.query and not known.issuperset(case.query)
     ours = case.media_type == BATCH or case.operation.path.endswith("/changes")
-    return [negative_data_rejection] if ours else []
+    return [negative_data_rejection] if ours or passed_over else []
 
 
 def named(part: Any, known: dict[str, str]) -> Any:
