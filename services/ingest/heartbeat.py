@@ -9,6 +9,7 @@ within which time the next one comes, and that is at least ten real seconds: the
 must be to be one, and a demo that stands still for a moment is none.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -20,6 +21,7 @@ from libs.events.envelope import Event, format_instant
 from libs.events.streams import stream_name
 from libs.events.system import HeartbeatAppended
 from libs.runtime.clock import Clock
+from libs.runtime.errors import Unavailable
 from libs.runtime.log import EventLog, NewRecord
 from libs.runtime.positions import Positions
 
@@ -59,11 +61,12 @@ def heartbeat(now: datetime, pace: Pace) -> Event:
 
 
 async def live(log: EventLog, clock: Clock, positions: Positions, pace: Pace) -> Never:
-    """Give signs of life for ever; `positions` are those of the index. Raises what the log raises."""
+    """Give signs of life for ever; `positions` are those of the index. Where the log takes none, its silence tells."""
     while True:
-        for stream in positions.streams:
-            await positions.reached(stream, await log.end(stream) - 1)
-        event = heartbeat(clock.now(), pace)
-        headers, value = encode(event)
-        await log.append(SYSTEM, [NewRecord(event.subject, headers, value, event)])
-        await clock.sleep_until(pace.next_after(event.time))
+        with suppress(Unavailable):
+            for stream in positions.streams:
+                await positions.reached(stream, await log.end(stream) - 1)
+            event = heartbeat(clock.now(), pace)
+            headers, value = encode(event)
+            await log.append(SYSTEM, [NewRecord(event.subject, headers, value, event)])
+        await clock.sleep_until(pace.next_after(clock.now()))

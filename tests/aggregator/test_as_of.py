@@ -113,7 +113,7 @@ async def test_what_cannot_be_read_holds_the_day_and_nothing_is_written(live: Wo
     for said in STORY:
         await live.told(said)
     letters = await live.log.end(DeadLetters.STREAM)
-    before = (await live.get(path("2026-11-24", 18))).json()
+    before = (await live.get(path("2026-11-23", 12))).json()
     held = (await live.get(path("2026-11-24", 19))).json()
     assert (before["counts"]["unknown"], held["counts"]["unknown"]) == (0, 1)
     assert letters == await live.log.end(DeadLetters.STREAM) == 2

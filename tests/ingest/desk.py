@@ -185,7 +185,8 @@ async def running(
     await desk.stands(*before)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work()) for work in component.background if reads]
+            loops = component.background[:-1] if reads else ()  # the last gives signs of life, into the same log
+            tasks = [group.create_task(work()) for work in loops]
             yield desk
             for task in tasks:
                 task.cancel()

@@ -9,6 +9,8 @@ INDIA = timezone(timedelta(hours=5, minutes=30))
 ONE_DAY = timedelta(days=1)
 LADDER = (1, 2, 4)
 LOCK_DAYS = 2
+SUNDAY, LEAST_DAYS = 7, 5
+"""The last day of a week, and how many days must have been owed for it to be praised."""
 SETTLED = {"on_time": "filed", "in_grace": "filed", "excused": "excused", "unknown": "unknown"}
 """How a reminder ends, by what the day becomes before it is judged."""
 
@@ -75,6 +77,8 @@ class Model:
         self.tenures: dict[str, list[Tenure]] = {}
         self.holidays: dict[date, list[tuple[datetime, bool]]] = {}
         self.days: dict[tuple[str, date], Day] = {}
+        self.unread: dict[str, datetime] = {}
+        """Since when a record about a district cannot be read: what it owes from then on nobody knows (ADR 0020)."""
         self.instants: set[datetime] = set()
         """When anything was logged that may have changed a status."""
 
@@ -130,7 +134,8 @@ class Model:
             return Status("excused", "holiday")
         if received is not None:
             return Status("on_time" if received <= self.due(day) else "in_grace" if received <= grace else "late")
-        if said.held is not None and said.held <= by:
+        unread = code in self.unread and self.unread[code] <= self.opens(day)
+        if unread or (said.held is not None and said.held <= by):
             return Status("unknown")
         return Status("pending" if by <= grace else "missed")
 
@@ -153,12 +158,46 @@ class Model:
             while day <= last and self.opens(day) <= now:
                 if self.opens(day) <= self.remind(day) <= self.clock and self._pending(code, day, self.remind(day)):
                     found["due-soon", code, day.isoformat(), 1] = self._reminder(code, day, now)
-                if self.grace(day) <= self.clock and self._pending(code, day, self.grace(day)):
-                    over = self._first_other(code, day, self.grace(day), now, "missed")
-                    for level in self._levels(self._run(code, day, first)):
-                        found["missed-report", code, day.isoformat(), level] = over
+                if self.grace(day) <= self.clock:
+                    if self._pending(code, day, self.grace(day)):
+                        over = self._miss_over(code, day, last, now)
+                        for level in self._levels(1 + self._run(code, day, first)):
+                            found["missed-report", code, day.isoformat(), level] = over
+                    told = "told" if self.grace(day + ONE_DAY) <= self.clock else None
+                    if self._in_time(code, day) and self._run(code, day, first) >= LADDER[1]:
+                        found["recovered", code, day.isoformat(), 1] = told
+                    if self._perfect(code, day, first):
+                        year, week, _ = day.isocalendar()
+                        found["perfect-week", code, f"{year}-W{week:02}", 1] = told
                 day += ONE_DAY
         return found
+
+    def _in_time(self, code: str, day: date) -> bool:
+        """As it stood when it was judged."""
+        return self.at(code, day, self.grace(day)).status in {"on_time", "in_grace"}
+
+    def _miss_over(self, code: str, day: date, last: date, now: datetime) -> str | None:
+        """The day itself became something else, or a later one was in time: what came first."""
+        later = (day + ONE_DAY * n for n in range(1, (last - day).days + 1))
+        good = (self.grace(each) for each in later if self.grace(each) <= self.clock and self._in_time(code, each))
+        recovered = min(good, default=None)
+        until = now if recovered is None else min(now, recovered)
+        other = self._first_other(code, day, self.grace(day), until, "missed")
+        return other or (None if recovered is None else "recovered")
+
+    def _perfect(self, code: str, day: date, first: date) -> bool:
+        """Whether `day` ends a week on which one tenure was in time on all the days that it owed, five at least."""
+        if day.isoweekday() != SUNDAY:
+            return False
+        week = [each for n in range(7) if (each := day - ONE_DAY * n) >= first]
+        good = [each for each in week if self._in_time(code, each)]
+        spoilt = any(self.at(code, each, self.grace(each)).status != "excused" for each in week if each not in good)
+        mine = [
+            each
+            for each in good
+            if self.holder(code, each, self.grace(each)) == self.holder(code, day, self.grace(day))
+        ]
+        return not spoilt and len(mine) >= LEAST_DAYS
 
     def reminds(self, day: date) -> bool:
         """Whether anybody has to be reminded of the day."""
@@ -181,8 +220,8 @@ class Model:
         return [1, *(level for level, misses in enumerate(LADDER, 1) if misses == run and level > 1)]
 
     def _run(self, code: str, day: date, first: date) -> int:
-        """How many misses in a row this one ends, as things stood when it fell due."""
-        at, count, earlier = self.grace(day), 1, day - ONE_DAY
+        """How many misses in a row come right before the day, as things stood when it was judged."""
+        at, count, earlier = self.grace(day), 0, day - ONE_DAY
         tenure = self.holder(code, day, at)
         while earlier >= first:
             status = self.at(code, earlier, at).status

@@ -381,11 +381,34 @@ def may(role: Role) -> set[str]:
 
 
 def test_the_table() -> None:
-    grievance = {"POST /v1/grievances"}
+    grievance = {
+        "POST /v1/grievances",
+        "POST /v1/grievances/track",
+        "POST /v1/grievances/act",
+        "GET /v1/grievance-keys",
+    }
+    cases = {
+        f"rozana.grievance.{name}.v1"
+        for name in ("triaged", "assigned", "close_proposed", "closed", "rejected", "merged")
+    }
     assert {action for action in PERMISSIONS if allowed(None, action)} == grievance
     assert may("service") == grievance
-    assert may("operator") == grievance | {"GET /v1/deliveries", "POST /v1/deliveries/retry"}
-    assert may("aicc") - may("pcc") == {"stream:grievances", "GET /v1/nation/days/{day}"}
+    assert may("operator") == grievance | {
+        "GET /v1/deliveries",
+        "POST /v1/deliveries/retry",
+        "POST /v1/events",
+        "rozana.record.set_aside.v1",
+        "stream:alerts",
+    }
+    assert may("aicc") - may("pcc") == cases | {
+        "stream:grievances",
+        "GET /v1/nation/days/{day}",
+        "GET /v1/grievances",
+        "POST /v1/grievances/{id}/open",
+        "POST /v1/grievances/{id}/answer",
+        "POST /v1/grievances/{id}/erase",
+        "rozana.grievance_policy.adopted.v1",
+    }
     assert may("pcc") <= may("aicc")
     assert may("president") - may("pcc") == {
         "POST /v1/reports",
