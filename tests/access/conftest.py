@@ -51,6 +51,6 @@ async def filled(guarded: GuardedKafka) -> GuardedKafka:
             producer = AIOKafkaProducer(**guarded.cluster(ADMIN).client())
             await producer.start()
             for each in missing:
-                await producer.send_and_wait(each.name, b"first", partition=0)
+                await producer.send_and_wait(each.name, b"first", key=b"first", partition=0)
             await producer.stop()
     return guarded
