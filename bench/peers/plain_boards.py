@@ -194,6 +194,8 @@ class State:
                 "grace_until": _text(grace_until),
                 "lock_at": _text(lock_at),
                 "closed": False,
+                "held_until": None,
+                "credits": [],
                 "event_time": None,
             }
             self.days[self.last] = day = Day(opens, due_at - REMIND, due_at, grace_until, board)
@@ -215,6 +217,7 @@ class State:
             "version_id": None,
             "supplements": [],
             "conflicts": 0,
+            "unread": False,
             "holder": place["holder"] if held else None,
             **{name: place[name] for name in ("name_en", "name_hi", "kind", "grid_row", "grid_col")},
         }
