@@ -149,4 +149,6 @@ def grievance_id(number: int) -> str:
 
 
 def name_of(code: str) -> str:
+    if code == STATE:
+        return "Madhya Pradesh"
     return next(row["name_en"] for row in districts_of(STATE) if f"{STATE}.{row['code']}" == code)
