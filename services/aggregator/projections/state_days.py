@@ -57,8 +57,9 @@ def evolve(duty: StateDuty, documents: Documents, recorded: Recorded) -> None:
 
 def hold(duty: StateDuty, documents: Documents, unreadable: Unreadable) -> None:
     """Something was said that nobody can read: the districts that it may be about are unknown."""
-    transitions = duty.hold(unreadable.key, unreadable.appended_at, unreadable.offset)
-    _show(duty, documents, {each.day: duty.days[each.day] for each in transitions}, None)
+    duty.hold(unreadable.key, unreadable.appended_at, unreadable.offset)
+    # Also a day on which nobody's status has changed: its board says `unread`.
+    _show(duty, documents, {day: each for day, each in duty.days.items() if not each.closed}, None)
 
 
 def _show(duty: StateDuty, documents: Documents, days: Mapping[date, OpenDay], event_time: str | None) -> None:
