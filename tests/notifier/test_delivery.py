@@ -795,6 +795,8 @@ async def test_a_long_queue_is_on_disk_and_not_in_memory(tmp_path: Path, monkeyp
         copies = [Document(str(uuid4()) + "/wire", 0, one.body) for _ in range(200)]
         await office.store.put(OUTBOX, copies)
         del copies
+        gc.collect()
+        others = sum(type(each) is Delivery for each in gc.get_objects())  # of earlier tests in this process
         await office.courier(channels=[Down()]).sweep("wire")
-        assert 0 < most <= 4 * delivery.PAGE
+        assert 0 < most - others <= 4 * delivery.PAGE
         assert tried == 202
