@@ -19,7 +19,7 @@ from services.notifier.channels.channel import Channel, Message, NotNow, Recipie
 from services.notifier.contacts import Contact, Contacts
 from services.notifier.gathering import Kept
 from services.notifier.outbox import OUTBOX, Attempt, Delivery, Outcome, Why, stored
-from services.notifier.reading import AlertReader
+from services.notifier.reading import MOST_OF_ONE_ALERT, AlertReader
 from services.notifier.records import event_time
 from services.notifier.routing import fits
 from services.notifier.sending import Over, Wait, next_morning, quiet_until, urgent, verdict
@@ -89,7 +89,7 @@ class Dispatch:
         ready: list[Kept] = []
         for kept in waiting:
             delivery = kept.delivery
-            if (delivery.kind, delivery.state) not in known:
+            if (delivery.kind, delivery.state) not in known or await self._overtakes(delivery):
                 continue
             said = None if delivery.members else await self._said(delivery)
             if said is None:
@@ -271,6 +271,18 @@ class Dispatch:
             until = quiet_until(contact.quiet_hours, contact.zone, now)
             return None if until is None else Wait(until, "quiet-hours")
         return said
+
+    async def _overtakes(self, delivery: Delivery) -> bool:
+        """Whether it says that an alert is over, while the word that it holds is under way: that would come last."""
+        if delivery.over_at is None:
+            return False
+        where = {"subject": delivery.subject, "status": "claimed"}
+        claimed = await self._store.find(OUTBOX, where, limit=MOST_OF_ONE_ALERT)
+        earlier = [Delivery.model_validate(each.body) for each in claimed]
+        return any(
+            each.alert_id == delivery.alert_id and each.channel == delivery.channel and each.over_at is None
+            for each in earlier
+        )
 
     async def _overheard(self, delivery: Delivery, contact: Contact | None) -> bool:
         """Whether somebody who may not read the stream has the same address: two contacts may share a mailbox."""

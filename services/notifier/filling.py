@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from libs.events.alerts import AlertData, AlertRaised
+from libs.events.alerts import AlertData, AlertRaised, AlertResolved
 from libs.events.envelope import Recorded
 from libs.events.streams import Kind, state_of
 from libs.runtime.clock import Clock
@@ -13,7 +13,7 @@ from libs.runtime.store import DocumentStore
 from services.notifier.channels.channel import Channel
 from services.notifier.contacts import Contact, Contacts, people_for
 from services.notifier.delivery import Courier
-from services.notifier.outbox import OUTBOX, News, filling
+from services.notifier.outbox import OUTBOX, News, Told, filling
 from services.notifier.routing import Destination, channels_for
 
 
@@ -28,6 +28,7 @@ class Filling(Projector[Body]):
         self._courier = courier
         self._contacts = Contacts(store)
         self._routes = {each.name: route for each in channels if (route := each.route) is not None}
+        self._to_the_end = {each.name: route for each in channels if each.hears_the_end and (route := each.route)}
         self._for_people = [each.name for each in channels if each.route is None]
         self._people: Mapping[str, Contact] = {}
         self._at = clock.now()
@@ -45,6 +46,9 @@ class Filling(Projector[Body]):
         await self._courier.reconsider(data for data in said if not isinstance(data, AlertRaised))
         self._courier.wake()
 
-    def _destinations(self, kind: Kind, alert: News) -> Iterator[Destination]:
+    def _destinations(self, kind: Kind, alert: Told) -> Iterator[Destination]:
+        if isinstance(alert, AlertResolved):
+            yield from channels_for(kind, alert, self._to_the_end)
+            return
         yield from channels_for(kind, alert, self._routes)
         yield from people_for(alert.state, self._people, kind, alert, self._at, self._for_people)

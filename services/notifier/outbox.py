@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.events.alerts import AlertEscalated, AlertRaised, AlertReopened, Audience, Rule
+from libs.events.alerts import AlertEscalated, AlertRaised, AlertReopened, AlertResolved, Audience, Rule
 from libs.events.envelope import Recorded, format_instant
 from libs.events.streams import Kind
 from libs.runtime.consumer import Unreadable
@@ -39,6 +39,9 @@ Kept = Literal["quiet-hours", "daily-cap"]
 
 News = AlertRaised | AlertEscalated | AlertReopened
 """What people are told: each such event is a message of its own, to those it names."""
+
+Told = News | AlertResolved
+"""What channels are told: that an alert is over, only those that hear the end."""
 
 Why = (
     Reason
@@ -84,6 +87,8 @@ class Delivery(BaseModel):
     level: int
     audience: tuple[Audience, ...]
     raised_at: datetime
+    over_at: datetime | None = None
+    """Where the message says that the alert is over: since when."""
     status: Status = "due"
     held_until: datetime | None = None
     """By the system's clock, as last seen: until then it is not sent."""
@@ -126,6 +131,7 @@ class Delivery(BaseModel):
             self.audience,
             format_instant(self.raised_at),
             *names,
+            over_at=None if self.over_at is None else format_instant(self.over_at),
         )
 
 
@@ -161,17 +167,17 @@ def body_of(delivery: Delivery) -> Body:
     return body
 
 
-def filling(kind: Kind, destinations: Callable[[Kind, News], Iterable[Destination]]) -> Projection[Body]:
+def filling(kind: Kind, destinations: Callable[[Kind, Told], Iterable[Destination]]) -> Projection[Body]:
     """The fold that makes the deliveries of a kind of stream. `destinations` says where an alert goes.
 
     A destination that is new gets what is raised from now on; what waits for one that is gone stays as it is.
     """
 
     def keys(recorded: Recorded) -> Iterable[str]:
-        return [key_of(recorded, destination) for destination in destinations(kind, _news(recorded))]
+        return [key_of(recorded, destination) for destination in destinations(kind, _told(recorded))]
 
     def evolve(_snapshot: Body, documents: Documents, recorded: Recorded) -> None:
-        data = _news(recorded)
+        data = _told(recorded)
         for destination in destinations(kind, data):
             key = key_of(recorded, destination)
             if documents.get(key) is None:  # replicas may have raised the same event twice
@@ -187,6 +193,7 @@ def filling(kind: Kind, destinations: Callable[[Kind, News], Iterable[Destinatio
                     level=data.level,
                     audience=data.audience,
                     raised_at=data.at,
+                    over_at=data.at if isinstance(data, AlertResolved) else None,
                     held_until=data.at + HELD[kind] if HELD[kind] else None,
                 )
                 documents.put(key, body_of(delivery))
@@ -198,7 +205,7 @@ def filling(kind: Kind, destinations: Callable[[Kind, News], Iterable[Destinatio
         name=OUTBOX,
         version=1,
         kind=kind,
-        handles=frozenset({AlertRaised, AlertEscalated, AlertReopened}),
+        handles=frozenset({AlertRaised, AlertEscalated, AlertReopened, AlertResolved}),
         initial=lambda _state: {},
         dump=dict,
         load=dict,
@@ -208,9 +215,9 @@ def filling(kind: Kind, destinations: Callable[[Kind, News], Iterable[Destinatio
     )
 
 
-def _news(recorded: Recorded) -> News:
+def _told(recorded: Recorded) -> Told:
     data = recorded.event.data
-    assert isinstance(data, News)  # noqa: S101 -- it handles nothing else
+    assert isinstance(data, Told)  # noqa: S101 -- it handles nothing else
     return data
 
 

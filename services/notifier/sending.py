@@ -39,6 +39,8 @@ class Quiet:
 
 def verdict(delivery: Delivery, alert: Alert | None, now: datetime) -> Wait | Over | None:
     """None: send it. An alert that is put off is sent when that is over, if it still holds; the last word counts."""
+    if delivery.over_at is not None:  # the word that it is over
+        return Over("expired", "too-old") if now - delivery.over_at > SENT_WITHIN else None
     opens = opens_at(delivery)
     reason: Held = "day-not-over"
     if delivery.kept_until is not None and delivery.kept_for is not None and delivery.kept_until > opens:

@@ -62,7 +62,7 @@ class Killing:
     async def _begin(self) -> None:
         log = open_log(self.folder / "log.db", ManualClock(instant("2026-11-22T08:00")))
         roster = (each for name in DISTRICTS for each in (added(name), appointed(name)))
-        await write(log, policy(ladder=(1, 365), remind=0), *roster)
+        await write(log, policy(ladder=(1,), remind=0), *roster)
         await log.close()
         store = open_store(self.folder / "store.db")
         said = {"name": "A", "audience": "pcc", "language": "en", "from": "2026-11-01", "daily_cap": 1000}

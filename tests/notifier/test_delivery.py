@@ -74,10 +74,12 @@ class Wire:
         only: str = "",
         route: Route | None = LogChannel.route,
         gathers: bool = False,
+        hears_the_end: bool = False,
     ) -> None:
         self.name = name
         self.route = route
         self.gathers = gathers
+        self.hears_the_end = hears_the_end
         self.sent: list[Message] = []
         self._fails = list(fails)
         self._only = only
@@ -710,6 +712,54 @@ async def test_the_log_channel_tells_ids_and_no_names_and_of_grievances_nothing(
         [kept] = [each for each in (await office.outbox()).values() if each.kind == "grievances"]
         assert (kept.channel, kept.status) == ("aicc", "sent")
         assert [each.at.time() for each in kept.attempts] == [time()]
+
+
+async def test_what_holds_open_alerts_hears_of_their_end_and_nobody_else_does(tmp_path: Path) -> None:
+    wire, machine = Wire(), Wire("machine", hears_the_end=True)
+    async with post_office(tmp_path, wire, machine, events=[*EVENING[:3], EVENING[-1]]) as office:
+        await office.sweep()
+        await office.happens(LATE)
+        for _ in range(2):
+            await office.sweep()
+            await office.fold()
+        assert [each.alert.over_at for each in wire.sent] == [None]
+        assert [each.alert.over_at for each in machine.sent] == [None, "2026-11-23T19:10:00Z"]
+        assert machine.sent[0].alert.alert_id == machine.sent[1].alert.alert_id
+        assert len({each.key for each in machine.sent}) == 2
+
+
+async def test_the_end_of_an_alert_never_overtakes_the_word_that_it_holds(tmp_path: Path) -> None:
+    """Else the last word that is heard were that it holds, though it is over."""
+    under_way, answered = asyncio.Event(), asyncio.Event()
+
+    class Slow(Wire):
+        async def send(self, message: Message) -> None:
+            if message.alert.over_at is None:
+                under_way.set()
+                await answered.wait()
+            self.sent.append(message)
+
+    machine = Slow("machine", hears_the_end=True)
+    async with post_office(tmp_path, machine, events=[*EVENING[:3], EVENING[-1]]) as office:
+        first = asyncio.ensure_future(office.sweep())
+        await under_way.wait()
+        await office.happens(LATE)
+        await office.sweep()
+        assert machine.sent == []
+        answered.set()
+        await first
+        await office.sweep()
+        assert [each.alert.over_at is None for each in machine.sent] == [True, False]
+        assert await office.statuses() == ["sent", "sent"]
+
+
+async def test_that_an_alert_is_over_is_told_for_a_day(tmp_path: Path) -> None:
+    machine = Wire("machine", hears_the_end=True)
+    async with post_office(tmp_path, machine, events=[*EVENING[:3], EVENING[-1]]) as office:
+        await office.happens(LATE)
+        office.state.clock.advance_to(LATE.time + timedelta(hours=24, seconds=1))
+        await office.sweep()
+        assert (machine.sent, await office.statuses()) == ([], ["expired", "expired"])
 
 
 async def test_of_two_that_claim_one_is_told_no_and_sends_nothing(tmp_path: Path) -> None:

@@ -6,12 +6,15 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
+from libs.events.envelope import format_instant
 from libs.runtime.errors import StartRefused
 from services.notifier.channels.alertmanager import AlertmanagerChannel, Manager
 from services.notifier.channels.channel import Message, NotNow, Undeliverable
@@ -75,6 +78,30 @@ async def test_alertmanager_holds_an_alert_once_however_often_it_is_told(tmp_pat
         assert shown["labels"]["subject"] == "in-mp.guna"
         assert shown["annotations"]["summary"] == "No report from Guna for 23 November 2026"
         assert shown["annotations"]["alert"] == f"/v1/alerts/{ALERT.alert_id}"
+
+
+async def test_what_is_over_ends_at_alertmanager_on_every_level(tmp_path: Path) -> None:
+    began = datetime.now(UTC) - timedelta(hours=2)
+    raised = replace(ALERT, raised_at=format_instant(began))
+    higher = replace(raised, level=2, raised_at=format_instant(began + timedelta(hours=1)))
+    over = replace(higher, over_at=format_instant(began + timedelta(minutes=90)))
+    another = replace(raised, alert_id=str(UUID(int=7)), level=2)
+    async with alertmanager(tmp_path) as url:
+        channel = AlertmanagerChannel(Manager("operators", f"{url}/", PCC))
+
+        async def active() -> set[tuple[str, str]]:
+            async with httpx.AsyncClient(trust_env=False) as client:
+                held = (await client.get(f"{url}/api/v2/alerts?active=true")).json()
+            return {(each["labels"]["alert_id"], each["labels"]["level"]) for each in held}
+
+        await channel.send(Message(KEY, (raised,)))
+        await channel.send(Message(KEY, (another,)))
+        assert await active() == {(ALERT.alert_id, "1"), (another.alert_id, "2")}
+        await channel.send(Message(KEY, (higher,)))
+        assert await active() == {(ALERT.alert_id, "2"), (another.alert_id, "2")}
+        for _ in range(2):
+            await channel.send(Message(KEY, (over,)))
+        assert await active() == {(another.alert_id, "2")}
 
 
 @pytest.mark.parametrize(

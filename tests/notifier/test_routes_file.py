@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from libs.events.alerts import Rule
+from libs.events.alerts import ON_GRIEVANCES, Rule
 from libs.runtime.errors import StartRefused
 from rozana.states import state_codes
+from services.notifier.channels.alertmanager import Manager
+from services.notifier.channels.mail import Relay
+from services.notifier.channels.others import Others
 from services.notifier.channels.webhook import Endpoint
 from services.notifier.routes_file import LARGEST_FILE, read_routes
 from services.notifier.routing import Route
@@ -211,3 +214,93 @@ def test_all_faults_are_told_together(tmp_path: Path) -> None:
 def test_a_secret_in_a_file_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"\xff" * 40)
     assert "the file cannot be read" in refused(tmp_path, file(entry(secrets='[{ file = "bytes" }]')))
+
+
+# -- the other kinds of entries
+
+OTHERS = {
+    "mail": {"name": '"post"', "host": '"localhost"', "from": '"alerts@rozana.example"'},
+    "alertmanager": {"name": '"watch"', "url": '"https://hooks.example.org/"', "audiences": '["operator"]'},
+    "apprise": {"name": '"group"', "urls": '[{ env = "CHAT" }]', "audiences": '["pcc"]'},
+}
+BARE_SECRETS = {"CHAT": f"json://{CANARY}/", "LINE": CANARY, "LINES": f"{CANARY}\n{CANARY}", "NO_URL": CANARY}
+
+
+def other(kind: str, **members: str | None) -> str:
+    said = OTHERS[kind] | {name.rstrip("_"): value for name, value in members.items()}
+    return f"[[{kind}]]\n" + "".join(f"{name} = {value}\n" for name, value in said.items() if value is not None)
+
+
+def test_the_other_kinds_need_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.ENVIRON", ENVIRON | BARE_SECRETS)
+    relay, manager, group = read_routes(written(tmp_path, file(*map(other, OTHERS))), ENVIRON, state_codes())
+    assert isinstance(relay, Relay)
+    assert (relay.port, relay.tls, relay.user, relay.password) == (587, "starttls", None, None)
+    assert isinstance(manager, Manager)
+    assert manager.route.rules.isdisjoint(ON_GRIEVANCES)
+    assert isinstance(group, Others)
+    assert (group.language, group.urls) == ("hi", (BARE_SECRETS["CHAT"],))
+    assert CANARY not in repr(group)
+
+
+ONE_PLACE = 'allowed is one of env = "NAME" and file = "path"'
+
+
+@pytest.mark.parametrize(
+    ("kind", "members", "fault"),
+    [
+        ("mail", {"host": None}, "host: allowed is a host name in small letters, in allow_hosts"),
+        ("mail", {"host": '"MAIL.example"'}, "host: allowed is a host name in small letters, in allow_hosts"),
+        ("mail", {"host": f'"{CANARY}.example"'}, "host: it is not in allow_hosts"),
+        ("mail", {"port": "0"}, "port: allowed is 1 to 65535"),
+        ("mail", {"port": '"25"'}, "port: allowed is 1 to 65535"),
+        ("mail", {"from": f'"{CANARY}"'}, "from: allowed is the address that mails come from"),
+        ("mail", {"from": f'"a\\r\\nBcc: {CANARY}@rozana.example"'}, "from: allowed is the address that mails come"),
+        ("mail", {"tls": '"some"'}, "tls: allowed is starttls, tls, or on loopback"),
+        ("mail", {"tls": '"none"'}, "tls: none is only for a loopback host with allow_private = true"),
+        ("mail", {"user": f'"{CANARY}"'}, "user: goes together with password"),
+        ("mail", {"password": '{ env = "LINE" }'}, "user: goes together with password"),
+        ("mail", {"user": '"u"', "password": f'"{CANARY}"'}, "password: allowed is { env"),
+        ("mail", {"user": '"u"', "password": "{}"}, f"password: {ONE_PLACE}"),
+        ("mail", {"user": '"u"', "password": '{ env = "NOT_THERE" }'}, "password: the variable is not set"),
+        ("mail", {"user": '"u"', "password": '{ file = "not-there" }'}, "password: the file cannot be read"),
+        ("mail", {"user": '"u"', "password": '{ env = "LINES" }'}, "password: must be a line of text"),
+        ("mail", {"audiences": '["pcc"]'}, "unknown member; there are name, host"),
+        ("alertmanager", {"url": f'"https://{CANARY}.example/"'}, "url: its host is not in allow_hosts"),
+        ("alertmanager", {"url": '"http://localhost/"'}, "url: http is only for a loopback host"),
+        ("alertmanager", {"url": "7"}, "url: allowed is https://host/"),
+        (
+            "alertmanager",
+            {"rules": '["grievance-raised"]', "audiences": '["aicc"]'},
+            "rules: operators read it, and no",
+        ),
+        ("alertmanager", {"rules": '["noise"]'}, "rules: allowed is some of missed-report"),
+        ("alertmanager", {"scopes": '["in-zz"]'}, "scopes: allowed is in, states and districts"),
+        ("alertmanager", {"token": f'"{CANARY}"'}, "token: allowed is a bearer token"),
+        ("alertmanager", {"token": '{ env = "LINES" }'}, "token: must be a line of text"),
+        ("alertmanager", {"secrets": '[{ env = "LINE" }]'}, "unknown member"),
+        ("apprise", {"urls": "[]"}, "urls: allowed is one to twenty of"),
+        ("apprise", {"urls": f'["json://{CANARY}"]'}, "urls: allowed is one to twenty of"),
+        ("apprise", {"urls": '[{ env = "CHAT" }, { env = "NOT_THERE" }]'}, "url 2: the variable is not set"),
+        ("apprise", {"urls": '[{ env = "NO_URL" }]'}, "url 1: must be a URL"),
+        ("apprise", {"urls": "[{}]"}, f"url 1: {ONE_PLACE}"),
+        ("apprise", {"language": '"fr"'}, "language: allowed is hi or en"),
+        ("apprise", {"audiences": None}, "audiences: allowed is some of president"),
+        ("apprise", {"rules": '["grievance-surge"]'}, "rules: what is about grievances goes to audiences"),
+    ],
+)
+def test_an_entry_of_another_kind_with_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, members: dict[str, str | None], fault: str
+) -> None:
+    """In one line that names the entry, and holds nothing of what was written or of what secrets hold."""
+    monkeypatch.setattr(f"{__name__}.ENVIRON", ENVIRON | BARE_SECRETS)
+    found = refused(tmp_path, file(other(kind, name='"first"'), other(kind, **members)))
+    assert found.startswith(f"{kind} 2")
+    assert found.partition(": ")[2].startswith(fault), found
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_name_is_one_channels_whatever_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(f"{__name__}.ENVIRON", ENVIRON | BARE_SECRETS)
+    found = refused(tmp_path, file(entry(name='"twice"'), other(kind, name='"twice"')))
+    assert found.startswith(f"{kind} 1 (twice): name: allowed is a name of its own")

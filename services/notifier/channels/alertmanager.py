@@ -1,7 +1,7 @@
 """The channel for operators: Alertmanager, by its API v2 (`POST /api/v2/alerts`), which groups, silences and pages.
 
 It knows an alert by its labels: what comes again after a crash is the same alert to it. It holds one for a day, unless
-it is told again.
+it is told again. What is over here ends there, and so does a level that an alert has left behind.
 """
 
 from dataclasses import dataclass, field
@@ -36,6 +36,7 @@ class AlertmanagerChannel:
     """One Alertmanager."""
 
     gathers = False
+    hears_the_end = True
 
     def __init__(self, manager: Manager) -> None:
         self.name = manager.name
@@ -44,7 +45,7 @@ class AlertmanagerChannel:
         self._headers = {} if manager.token is None else {"Authorization": f"Bearer {manager.token}"}
 
     async def send(self, message: Message) -> None:
-        alerts = [alert_of(alert) for alert in message.about] or [TEST]
+        alerts = [posted for alert in message.about for posted in alerts_of(alert)] or [TEST]
         try:
             async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE_SECONDS) as client:
                 answer = await client.post(
@@ -69,18 +70,31 @@ TEST: dict[str, object] = {
 }
 
 
-def alert_of(alert: About) -> dict[str, object]:
-    """As the API's `postableAlert`: labels tell which it is, annotations what it says."""
+def alerts_of(alert: About) -> list[dict[str, object]]:
+    """As the API's `postableAlerts`. Labels tell which it is, annotations what it says.
+
+    The level is a label, by which operators route: to Alertmanager an alert is another one on each. So what it was on
+    lower levels ends where the next one begins; the end of what it never heard of is none of its news.
+    """
+    lower = [_posted(alert, level, ended=alert.raised_at) for level in range(1, alert.level)]
+    return [*lower, _posted(alert, alert.level, ended=alert.over_at)]
+
+
+def _posted(alert: About, level: int, *, ended: str | None) -> dict[str, object]:
+    labels = {
+        "alertname": f"rozana-{alert.rule.value}",
+        "severity": SEVERITIES[min(level, len(SEVERITIES)) - 1],
+        "state": alert.state,
+        "subject": alert.subject,
+        "period": alert.period,
+        "level": str(level),
+        "alert_id": alert.alert_id,
+    }
+    if ended is not None:  # without a beginning: Alertmanager keeps the one that it was told
+        return {"labels": labels, "endsAt": ended}
     written = letter(Message("", (alert,)), "en")
     return {
-        "labels": {
-            "alertname": f"rozana-{alert.rule.value}",
-            "severity": SEVERITIES[min(alert.level, len(SEVERITIES)) - 1],
-            "state": alert.state,
-            "subject": alert.subject,
-            "period": alert.period,
-            "level": str(alert.level),
-        },
+        "labels": labels,
         "annotations": {"summary": written.title, "description": written.text, "alert": f"/v1/alerts/{alert.alert_id}"},
         "startsAt": alert.raised_at,
         "endsAt": format_instant(datetime.fromisoformat(alert.raised_at) + HELD),

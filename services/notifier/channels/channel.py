@@ -68,6 +68,8 @@ class About:
     name_en: str = ""
     name_hi: str = ""
     """What the district is called; empty where nobody knows it yet."""
+    over_at: str | None = None
+    """When the condition was over; None where the message says that it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,11 @@ class Channel(Protocol):
     @property
     def gathers(self) -> bool:
         """Whether alerts of one state, rule and day that wait at once become one message: where people read."""
+        ...
+
+    @property
+    def hears_the_end(self) -> bool:
+        """Whether it is told, in a message of its own, when an alert is over: where a machine holds what is open."""
         ...
 
     async def send(self, message: Message) -> None:

@@ -13,6 +13,7 @@ class LogChannel:
 
     name = "log"
     gathers = False
+    hears_the_end = False
     route = Route(audiences=frozenset(get_args(Audience)))
     """Read by anybody: so nothing about grievances comes this way. Operators read logs, and a line has a time."""
 

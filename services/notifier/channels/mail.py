@@ -43,6 +43,7 @@ class MailChannel:
 
     route = None
     gathers = True
+    hears_the_end = False
 
     def __init__(self, relay: Relay, *, tls: ssl.SSLContext | None = None) -> None:
         """tls: whom to trust; by default the machine's authorities, or SSL_CERT_FILE."""

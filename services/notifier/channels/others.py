@@ -32,6 +32,7 @@ class OthersChannel:
     """One group of services, which are told together. They know no keys: after a crash they may hear a thing twice."""
 
     gathers = True
+    hears_the_end = False
 
     def __init__(self, others: Others) -> None:
         """Raises StartRefused: Apprise is missing, or does not know a URL."""

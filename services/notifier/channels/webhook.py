@@ -62,6 +62,7 @@ class WebhookChannel:
         """tls: whom to trust; by default what httpx trusts, or SSL_CERT_FILE. now: real time in Unix seconds."""
         self.name = endpoint.name
         self.gathers = False
+        self.hears_the_end = False
         self.route = endpoint.route
         self._endpoint = endpoint
         self._url = httpx.URL(endpoint.url)
