@@ -5,34 +5,51 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from libs.events.streams import stream_name
+from libs.runtime.clock import SystemClock
+from libs.runtime.erasable_sqlite import open_erasable
 from libs.runtime.errors import StartRefused
 from libs.runtime.log_sqlite_export import export_log
 from libs.runtime.settings import Settings
 from libs.runtime.sqlite_copy import copy_database, nobody_writes, refuse_to_overwrite
 from libs.runtime.topics import streams_of
-from rozana.compose import DATABASES, opened_log, path_of
+from rozana.compose import DATABASES, kept, opened_log, path_of
 
 
 def back_up(settings: Settings, files: dict[str, Path]) -> None:
-    """Copy log and, where it is asked for, store to these files, a line each. Works beside `rozana up`.
+    """Copy log and, where it is asked for, store and keys to these files, a line each. Works beside `rozana up`.
 
-    The log comes last, so that it holds whatever the store was folded from. Raises WrongDatabase, StartRefused.
+    The log comes after the store, so that it holds whatever that was folded from; the keys come last: so each text in
+    the copy has its own, unless it was erased. Raises WrongDatabase, StartRefused.
     """
     for file in files.values():
         refuse_to_overwrite(file)
-    for name in sorted(files, reverse=True):
-        size = copy_database(path_of(settings, name), files[name], DATABASES[name])
-        print(f"{name:<6} {files[name]}  {size} bytes, whole and checked", flush=True)
+    for name in ORDER:
+        if name in files:
+            size = copy_database(path_of(settings, name), files[name], DATABASES[name])
+            print(f"{name:<6} {files[name]}  {size} bytes, whole and checked", flush=True)
+    if "keys" not in files and path_of(settings, "keys").exists():
+        print(
+            "rozana: the keys of sealed grievances are not in it, so nobody could open their texts:"
+            " --keys FILE copies them, into a file of their own",
+            file=sys.stderr,
+        )
 
 
-async def export(settings: Settings, file: Path) -> None:
-    """Copy every stream of Kafka into a file of the embedded log, beside the services. Raises StartRefused,
-    WrongDatabase, ReadStopped, Unavailable; then there is no file.
+ORDER = ("store", "log", "keys")
+
+
+async def export(settings: Settings, file: Path, keys: Path | None = None) -> None:
+    """Copy every stream of Kafka into a file of the embedded log, beside the services; and what sealed texts are
+    opened with to `keys`, if it is asked for. Raises StartRefused, WrongDatabase, ReadStopped, Unavailable; then there
+    is no file.
 
     The alerts are copied as far as they reach before it is asked how far the reports do: so whatever an alert was
     raised of is in the copy.
     """
-    refuse_to_overwrite(file)
+    for each in (file, keys):
+        if each is not None:
+            refuse_to_overwrite(each)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         folder = TemporaryDirectory(prefix=f"{file.name}.", dir=file.parent)
@@ -43,8 +60,24 @@ async def export(settings: Settings, file: Path) -> None:
             causes_last = sorted(streams_of(settings.states), key=lambda stream: stream.endswith(".reports"))
             ends = {stream: await log.end(stream) for stream in causes_last}
             await export_log(log, ends, Path(own) / "log.db")
+        if keys is not None:
+            await _export_keys(settings, Path(own) / "log-keys.db")
         size = copy_database(Path(own) / "log.db", file, DATABASES["log"])
-    print(f"log    {file}  {size} bytes of {len(settings.states)} states, whole and checked", flush=True)
+        print(f"log    {file}  {size} bytes of {len(settings.states)} states, whole and checked", flush=True)
+        if keys is not None:
+            size = copy_database(Path(own) / "log-keys.db", keys, DATABASES["keys"])
+            print(f"keys   {keys}  {size} bytes of {len(settings.states)} states, whole and checked", flush=True)
+
+
+async def _export_keys(settings: Settings, path: Path) -> None:
+    there, here = kept(settings, SystemClock()), open_erasable(path)
+    try:
+        for stream in (stream_name("grievance-keys", state) for state in settings.states):
+            for key, value in (await there.all(stream)).items():
+                await here.put(stream, key, value)
+    finally:
+        await there.close()
+        await here.close()
 
 
 def restore(settings: Settings, files: dict[str, Path]) -> None:
@@ -62,7 +95,7 @@ def restore(settings: Settings, files: dict[str, Path]) -> None:
             undo.callback(path_of(settings, name).unlink)
             print(f"{name:<6} {path_of(settings, name)}  {size} bytes, whole and checked", flush=True)
         undo.pop_all()
-    if "store" not in files and settings.store_path.exists():
+    if "log" in files and "store" not in files and settings.store_path.exists():
         print(
             f"rozana: {settings.store_path} stays as it is. If it holds more than this log, `rozana up` will say so:"
             " then remove it, it is made again from the log (but for the contacts: docs/delivery.md)",

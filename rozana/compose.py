@@ -18,6 +18,7 @@ from libs.runtime.auth import Verifier
 from libs.runtime.clock import Clock, ShiftedClock, SystemClock
 from libs.runtime.component import Background, Component
 from libs.runtime.erasable import ErasableStore
+from libs.runtime.erasable_sqlite import SCHEMA as KEYS_SCHEMA
 from libs.runtime.erasable_sqlite import open_erasable, path_beside
 from libs.runtime.grievance_keys import NO_KEYS, read_published
 from libs.runtime.health import Health
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from libs.runtime.log_kafka_admin import TopicsAdmin
 
 SERVICES = ("ingest", "aggregator", "notifier")
-DATABASES: Mapping[str, Schema] = {"log": LOG_SCHEMA, "store": STORE_SCHEMA}
+DATABASES: Mapping[str, Schema] = {"keys": KEYS_SCHEMA, "log": LOG_SCHEMA, "store": STORE_SCHEMA}
 """The kinds of embedded files."""
 READY_SECONDS = 0.02
 """How often, in real time, a starting process looks whether it may say that it is ready."""
@@ -62,7 +63,8 @@ READY_SECONDS = 0.02
 
 def path_of(settings: Settings, database: str) -> Path:
     """The file of one of DATABASES."""
-    return {"log": settings.log_path, "store": settings.store_path}[database]
+    log = settings.log_path
+    return {"keys": path_beside(log), "log": log, "store": settings.store_path}[database]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +98,16 @@ async def open_adapters(settings: Settings, *, read_only: bool = False) -> Adapt
 
 async def with_keys(settings: Settings, adapters: Adapters) -> Adapters:
     """The same, and where the keys of sealed texts go, if the settings publish keys. Raises StartRefused."""
-    if settings.grievance_keys is None:
-        return adapters
+    return adapters if settings.grievance_keys is None else replace(adapters, kept=kept(settings, adapters.clock))
+
+
+def kept(settings: Settings, clock: Clock) -> ErasableStore:
+    """Where the keys of sealed texts go. Raises WrongDatabase."""
     if not settings.on_kafka:
-        return replace(adapters, kept=open_erasable(path_beside(settings.log_path)))
+        return open_erasable(path_beside(settings.log_path))
     from libs.runtime import erasable_kafka  # noqa: PLC0415 -- the embedded system does not wait for it
 
-    security = read_security(settings)
-    return replace(adapters, kept=erasable_kafka.open_erasable(settings.log, adapters.clock, security=security))
+    return erasable_kafka.open_erasable(settings.log, clock, security=read_security(settings))
 
 
 async def _log(settings: Settings, clock: Clock, *, read_only: bool) -> EventLog:

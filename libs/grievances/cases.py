@@ -131,7 +131,11 @@ class Cases:
         """Take what is allowed at its place; what falls due by a clock.reached comes out. Exhaust it."""
         event, data = recorded.event, recorded.event.data
         day = event.time.date()
-        if self.examine(data) is not Finding.APPLIED:
+        finding = self.examine(data)
+        if finding is Finding.ERASED and isinstance(data, CaseData):
+            # Written where the erasure was not known yet: it counts for nothing, but its key must go too.
+            self._keep(data, day, event.id, recorded.offset)
+        if finding is not Finding.APPLIED:
             return
         match data:
             case GrievanceRaised():
@@ -151,6 +155,14 @@ class Cases:
             (day for case in self.by_id.values() if (day := self._falls_due(case)) is not None),
             default=None,
         )
+
+    def outlived(self, today: date) -> list[Case]:
+        """Those that were over so long ago that the policy keeps their texts no longer. `today`: a day in UTC."""
+        if self.policy is UNSAID:
+            return []
+        last = today - timedelta(days=self.policy.keep_days)
+        over = (each for each in self.by_id.values() if each.letters and not each.erased and each.status not in OPEN)
+        return [case for case in over if case.since is not None and case.since < last]
 
     def _falls_due(self, case: Case) -> date | None:
         if self.policy is UNSAID:
@@ -202,6 +214,7 @@ class Cases:
         _, after = TABLE[type(data)]
         if after is not None:
             case.status, case.since = after, day
+        self._keep(data, day, event_id, offset)
         match data:
             case GrievanceTriaged():
                 case.category, case.severity = data.category, data.severity
@@ -209,10 +222,6 @@ class Cases:
                 case.handler, case.due = data.handler, data.due
             case GrievanceAnswered():
                 case.due = data.due
-                if data.sealed:
-                    case.letters.append(Letter(event_id, "aicc", day, offset))
-            case GrievanceMessageSent():
-                case.letters.append(Letter(event_id, "complainant", day, offset))
             case GrievanceCloseProposed():
                 case.due = None
             case GrievanceAgreed() | GrievanceClosed():
@@ -227,3 +236,9 @@ class Cases:
                 case.erased = True
             case _:
                 pass
+
+    def _keep(self, data: CaseData, day: date, event_id: str, offset: int) -> None:
+        """The sealed text that the event brings, if it brings one."""
+        if isinstance(data, GrievanceAnswered | GrievanceMessageSent) and data.sealed:
+            by = "aicc" if isinstance(data, GrievanceAnswered) else "complainant"
+            self.by_id[data.grievance_id].letters.append(Letter(event_id, by, day, offset))

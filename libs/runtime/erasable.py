@@ -5,7 +5,7 @@ Adapters: `erasable_sqlite.py` (embedded), `erasable_kafka.py` (production: a co
 text is opened with, and nothing that anybody could read by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 
@@ -21,6 +21,10 @@ class ErasableStore(Protocol):
 
     async def get(self, stream: str, key: str) -> bytes | None:
         """None: there never was one, or it was erased. Raises Unavailable."""
+        ...
+
+    async def all(self, stream: str) -> Mapping[str, bytes]:
+        """Every value that `get` would answer, by key: for a copy. Raises Unavailable."""
         ...
 
     async def erase(self, stream: str, keys: Sequence[str]) -> None:

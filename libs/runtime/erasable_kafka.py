@@ -1,7 +1,7 @@
 """`ErasableStore` on Kafka: a compacted topic, in which a record without a value erases its key."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
@@ -40,13 +40,10 @@ class KafkaErasableStore:
         await self._append(stream, [NewRecord(key, (), value)])
 
     async def get(self, stream: str, key: str) -> bytes | None:
-        self._check_open()
-        (end,) = (await self._reads.ends([stream])).values()
-        try:
-            async with asyncio.timeout(READ_DEADLINE):
-                return await self._last(stream, key.encode(), end)
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise unavailable(self._cluster, error) from None
+        return (await self._read(stream, key.encode())).get(key)
+
+    async def all(self, stream: str) -> Mapping[str, bytes]:
+        return await self._read(stream, None)
 
     async def erase(self, stream: str, keys: Sequence[str]) -> None:
         if keys:
@@ -64,21 +61,34 @@ class KafkaErasableStore:
         self._check_open()
         await self._appends.append(stream, records)
 
-    async def _last(self, stream: str, key: bytes, end: int) -> bytes | None:
-        """The value of the last record of this key before `end`. Offsets have gaps where records were compacted."""
+    async def _read(self, stream: str, key: bytes | None) -> Mapping[str, bytes]:
+        """What is kept under this key, or under each."""
+        self._check_open()
+        (end,) = (await self._reads.ends([stream])).values()
+        try:
+            async with asyncio.timeout(READ_DEADLINE):
+                found = await self._last(stream, key, end)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise unavailable(self._cluster, error) from None
+        return {each.decode(): value for each, value in found.items() if value}
+
+    async def _last(self, stream: str, key: bytes | None, end: int) -> Mapping[bytes, bytes | None]:
+        """The value of the last record before `end` of this key, or of each. Offsets have gaps where records were
+        compacted.
+        """
         partition = TopicPartition(stream, 0)
-        found: bytes | None = None
+        found: dict[bytes, bytes | None] = {}
         consumer = await started(new_consumer(self._cluster, fetch_max_wait_ms=0))
         try:
             consumer.assign([partition])
             await consumer.seek_to_beginning(partition)
             while await consumer.position(partition) < end:
                 for record in (await consumer.getmany(partition, timeout_ms=200)).get(partition, ()):
-                    if record.key == key:
-                        found = record.value
+                    if key is None or record.key == key:
+                        found[record.key] = record.value
         finally:
             await consumer.stop()
-        return found or None
+        return found
 
     def _check_open(self) -> None:
         if not self._open:

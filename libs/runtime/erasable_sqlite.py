@@ -1,6 +1,6 @@
 """`ErasableStore` on one SQLite file of its own: the log's file is never rewritten, this one forgets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import apsw
@@ -54,6 +54,17 @@ class SqliteErasableStore:
                 "SELECT value FROM kept WHERE stream = ? AND key = ?", (stream, key)
             ).get
             return found
+
+        return await self._thread.ask(query)
+
+    async def all(self, stream: str) -> Mapping[str, bytes]:
+        self._check_open()
+
+        def query(connection: apsw.Connection) -> Mapping[str, bytes]:
+            rows: list[tuple[str, bytes]] = connection.execute(
+                "SELECT key, value FROM kept WHERE stream = ?", (stream,)
+            ).fetchall()  # type: ignore[assignment]
+            return dict(rows)
 
         return await self._thread.ask(query)
 

@@ -15,10 +15,19 @@ Store = Annotated[
     Path | None, typer.Option(help="The same for the store: it is made again from the log, but for the contacts.")
 ]
 
+Keys = Annotated[
+    Path | None,
+    typer.Option(
+        help="The same for what sealed grievances are opened with. Keep it no longer than an erasure may take."
+    ),
+]
+
 
 @commands.command()
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where the copy of the log goes; must not exist.")], store: Store = None
+    file: Annotated[Path, typer.Argument(help="Where the copy of the log goes; must not exist.")],
+    store: Store = None,
+    keys: Keys = None,
 ) -> None:
     """Copy the log to a file, whole and checked. Works beside the services.
 
@@ -30,15 +39,31 @@ def backup(
     if settings.on_kafka:
         if store is not None:
             raise typer.BadParameter("a store of MongoDB is copied by mongodump; documents come back from the log")
-        asyncio.run(export(settings, file))
+        asyncio.run(export(settings, file, keys))
         return
-    back_up(settings, {"log": file} | ({"store": store} if store else {}))
+    back_up(settings, _files(file, store, keys))
 
 
 @commands.command()
-def restore(file: Annotated[Path, typer.Argument(help="A copy of a log.")], store: Store = None) -> None:
-    """Put a copy back where there is no log, in a file. Wants `rozana up` stopped."""
+def restore(
+    file: Annotated[Path | None, typer.Argument(help="A copy of a log; none: put back only what is named besides.")] = (
+        None
+    ),
+    store: Store = None,
+    keys: Keys = None,
+) -> None:
+    """Put a copy back where there is no log, in a file. Wants `rozana up` stopped.
+
+    What the log says is erased is erased in restored keys too, as soon as `rozana up` starts.
+    """
     settings = settings_from()
+    files = _files(file, store, keys)
+    if not files:
+        raise typer.BadParameter("name a copy of a log, or --store, or --keys")
     from rozana.backup import restore as put_back
 
-    put_back(settings, {"log": file} | ({"store": store} if store else {}))
+    put_back(settings, files)
+
+
+def _files(log: Path | None, store: Path | None, keys: Path | None) -> dict[str, Path]:
+    return {name: file for name, file in (("log", log), ("store", store), ("keys", keys)) if file is not None}

@@ -20,6 +20,7 @@ from services.ingest.allowance import Allowance
 from services.ingest.api import routes
 from services.ingest.api_cases import add_case_routes
 from services.ingest.api_grievances import add_grievance_routes
+from services.ingest.forgetting import forget
 from services.ingest.grievance_desk import Desk, Sealing
 from services.ingest.heartbeat import Pace, live
 from services.ingest.index import Index
@@ -40,8 +41,8 @@ def build(
     sealing: Sealing = Sealing(),  # noqa: B008 -- immutable
     speed: float = 1.0,
 ) -> Component:
-    """The routes of ingest, and its loops: they feed its index from the log, give signs of life, and let erased keys
-    disappear.
+    """The routes of ingest, and its loops: they feed its index from the log, give signs of life, erase what has
+    outlived its policy's days, and let erased keys disappear.
 
     `forms`: those that are taken. `sealing`: what it takes to take sealed texts. `speed`: that of the clock.
     """
@@ -68,4 +69,4 @@ def build(
     add_case_routes(router, desk)
     look = partial(look_after_gauges, "ingest", log, {"ingest": index.positions}, metrics)
     beat = partial(live, log, clock, index.positions, Pace(speed))
-    return Component("ingest", router, [follow, look, tidy, beat])
+    return Component("ingest", router, [follow, look, tidy, partial(forget, desk), beat])

@@ -113,7 +113,7 @@ def grievance(body: bytes, at: datetime, published: PublishedKeys) -> Arrived:
 
 def check_work(event_id: str, number: str | None, published: PublishedKeys) -> None:
     """Raises Problem 422."""
-    if published.work_bits and not is_done(event_id, number or "", published.work_bits):
+    if published.work_bits and (number is None or not is_done(event_id, number, published.work_bits)):
         raise _at("/work", "the work that GET /v1/grievance-keys asks for is not done")
 
 

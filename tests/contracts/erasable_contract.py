@@ -42,6 +42,8 @@ class ErasableContract:
         await kept.tidy(STREAM)
         assert [await kept.get(STREAM, key) for key in keys] == [None, None, keys[2].encode(), keys[3].encode()]
         assert await kept.get(OTHER, keys[0]) == b"elsewhere"
+        assert await kept.all(STREAM) == {key: key.encode() for key in keys[2:]}
+        assert await kept.all(OTHER) == {keys[0]: b"elsewhere"}
 
     async def test_erasing_what_is_not_there_is_done_at_once(self, kept: ErasableStore) -> None:
         await kept.erase(STREAM, [str(uuid4())])
@@ -50,6 +52,12 @@ class ErasableContract:
     async def test_closed_it_answers_nothing(self, kept: ErasableStore) -> None:
         await kept.close()
         await kept.close()
-        for call in (kept.put(STREAM, "a", b"b"), kept.get(STREAM, "a"), kept.erase(STREAM, ["a"]), kept.tidy(STREAM)):
+        for call in (
+            kept.put(STREAM, "a", b"b"),
+            kept.get(STREAM, "a"),
+            kept.all(STREAM),
+            kept.erase(STREAM, ["a"]),
+            kept.tidy(STREAM),
+        ):
             with pytest.raises(Unavailable, match="closed"):
                 await call

@@ -213,6 +213,46 @@ def test_what_is_erased_is_only_closed_rejected_or_erased_again() -> None:
     assert (story.case(about).erased, story.case(about).status) == (True, Status.REJECTED)
 
 
+def test_what_was_written_where_the_erasure_was_not_known_yet_is_destroyed_too() -> None:
+    """Replicas may race. It counts for nothing: but its key has been put away, and must go."""
+    story = Story()
+    about = story.raised()
+    story.then(GrievanceErased, about)
+    assert story.then(GrievanceMessageSent, about) is Finding.ERASED
+    assert story.then(GrievanceAssigned, about) is Finding.ERASED
+    assert [(each.by, each.offset) for each in story.case(about).letters] == [("complainant", 0), ("complainant", 2)]
+
+
+@pytest.mark.parametrize("status", ALL)
+def test_a_text_is_outlived_when_its_days_after_the_end_have_passed(status: Status) -> None:
+    story, about, _ = brought_to(status)
+    story.cases.policy = adopted(keep_days=30)
+    assert story.cases.outlived(DAY + timedelta(days=30)) == []
+    over = status not in OPEN
+    assert story.cases.outlived(DAY + timedelta(days=31)) == ([story.case(about)] if over else [])
+    if over:
+        story.then(GrievanceErased, about)
+    assert story.cases.outlived(DAY + timedelta(days=1000)) == []
+
+
+def test_nothing_is_outlived_without_a_policy_or_without_a_text() -> None:
+    story = Story()
+    about, bare = story.raised(), story.raised(sealed=None)
+    for each in (about, bare):
+        story.then(GrievanceRejected, each)
+    assert story.cases.outlived(date(2100, 1, 1)) == []
+    story.says(adopted())
+    assert story.cases.outlived(DAY + timedelta(days=1095)) == []
+    assert story.cases.outlived(DAY + timedelta(days=1096)) == [story.case(about)]
+    story.on(5)
+    story.then(GrievanceAppealed, about)
+    assert story.cases.outlived(date(2100, 1, 1)) == []
+    story.says(adopted(version=2, keep_days=36_500))
+    story.on(6).then(GrievanceRejected, about)
+    story.then(GrievanceClosed, about)
+    assert story.cases.outlived(date(2100, 1, 1)) == []
+
+
 def test_another_district_and_an_unknown_case_are_not_told_apart() -> None:
     story = Story()
     about = story.raised()

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from libs.events.streams import stream_name
+from libs.runtime.clock import SystemClock
+from libs.runtime.erasable_sqlite import open_erasable
+from libs.runtime.log_sqlite import open_log
 from rozana.process import ProcessFailed, start_up
 from tests.e2e.running import standing
 from tests.e2e.test_restart import JUDGED, clock
@@ -73,6 +77,28 @@ async def test_an_older_log_beside_a_newer_store_is_refused_with_what_to_do(data
     assert await up.stop() == 0
 
 
+async def test_keys_of_sealed_texts_are_copied_when_they_are_asked_for(tmp_path: Path, command: Command) -> None:
+    data, anew = tmp_path / "data", tmp_path / "anew"
+    texts = stream_name("grievance-keys", "in-mp")
+    log = open_log(data / "log.db", SystemClock())
+    await log.close()
+    kept = open_erasable(data / "log-keys.db")
+    await kept.put(texts, "one", b"a wrapped key")
+    await kept.close()
+    code, _, told = command("backup", str(tmp_path / "without"), ROZANA_DATA=str(data))
+    assert (code, "--keys FILE" in one_line(told)) == (0, True)
+    copies = [str(tmp_path / name) for name in ("copy", "copy-keys")]
+    code, out, told = command("backup", copies[0], "--keys", copies[1], ROZANA_DATA=str(data))
+    assert (code, [line.split()[0] for line in out.splitlines()], told) == (0, ["log", "keys"], "")
+    code, out, told = command("restore", "--keys", copies[1], ROZANA_DATA=str(anew))
+    assert (code, [line.split()[0] for line in out.splitlines()], told) == (0, ["keys"], "")
+    kept = open_erasable(anew / "log-keys.db")
+    assert await kept.all(texts) == {"one": b"a wrapped key"}
+    await kept.close()
+    assert "log-keys.db exists" in refused(command, anew, "restore", copies[0], "--keys", copies[1])
+    assert command("restore", ROZANA_DATA=str(anew))[0] == 2
+
+
 def test_nothing_is_written_over(data: Path, tmp_path: Path, command: Command) -> None:
     there = tmp_path / "there"
     there.write_text("precious")
@@ -109,7 +135,7 @@ def test_only_a_whole_log_of_ours_is_put_back(data: Path, tmp_path: Path, comman
     assert f"{damaged} is damaged" in refused(command, anew, "restore", str(damaged))
     # The second of two is refused: then the first is not put there either.
     assert "is not a Rozana store" in command("restore", str(copy), "--store", str(copy), ROZANA_DATA=str(anew))[2]
-    assert {path.name for path in anew.iterdir()} <= {"log.db.lock", "store.db.lock"}
+    assert {path.name for path in anew.iterdir()} <= {"log-keys.db.lock", "log.db.lock", "store.db.lock"}
 
 
 def test_a_damaged_log_is_not_backed_up_as_if_it_were_whole(data: Path, tmp_path: Path, command: Command) -> None:
