@@ -20,13 +20,14 @@ from libs.events.reports_v1 import Activities, ReportFiled
 from libs.events.streams import stream_name
 from libs.events.values import EventData
 from libs.runtime.clock import ManualClock
-from libs.runtime.log import NewRecord
+from libs.runtime.log import EventLog, NewRecord
 from libs.runtime.log_sqlite import open_log
 from rozana.states import state_codes
 
 INDIA = ZoneInfo("Asia/Kolkata")
 ONE_DAY = timedelta(days=1)
-AT_ONCE = 5000
+AT_ONCE = 1000
+"""Records an append: under the megabyte that Kafka writes whole."""
 SUMMARY = "Visited villages along the canal. Farmers spoke of fertiliser and of power cuts."
 HABITS = (*(["in time"] * 17), "in grace", "late", "silent")
 """Of twenty districts."""
@@ -170,13 +171,18 @@ def _id(what: str) -> str:
 async def write_log(path: Path, india: India) -> int:
     """A log file that holds all of it. Answers how many events that is."""
     log = open_log(path, ManualClock(india.until))
-    count = 0
     try:
-        for state in india.codes:
-            records = list(india.records(state))
-            for first in range(0, len(records), AT_ONCE):
-                await log.append(stream_name("reports", state), records[first : first + AT_ONCE])
-            count += len(records)
+        return await append_all(log, india)
     finally:
         await log.close()
+
+
+async def append_all(log: EventLog, india: India) -> int:
+    """All of it into a log, as ingest appends it. Answers how many events that is."""
+    count = 0
+    for state in india.codes:
+        records = list(india.records(state))
+        for first in range(0, len(records), AT_ONCE):
+            await log.append(stream_name("reports", state), records[first : first + AT_ONCE])
+        count += len(records)
     return count

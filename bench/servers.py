@@ -7,16 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.india import India
-from libs.events.streams import STREAMS, stream_name
+from bench.india import India, append_all
+from libs.events.streams import STREAMS
 from libs.runtime.clock import SystemClock
 from libs.runtime.log_kafka import open_log
 from libs.runtime.log_kafka_admin import create_topics
 from tests.servers.kafka import Kafka
 from tests.servers.mongo import Mongo
 
-AT_ONCE = 1000
-"""Records an append: under the megabyte that Kafka writes whole."""
 NEEDED = ("java", "javac", "mvn")
 
 
@@ -56,15 +54,9 @@ def servers(folder: Path, india: India) -> Iterator[Servers]:
 
 
 async def write_topics(url: str, india: India) -> int:
-    """All of it into Kafka, as ingest appends it. Answers how many events that is."""
+    """All of it into Kafka. Answers how many events that is."""
     log = open_log(url, SystemClock())
-    count = 0
     try:
-        for state in india.codes:
-            records = list(india.records(state))
-            for first in range(0, len(records), AT_ONCE):
-                await log.append(stream_name("reports", state), records[first : first + AT_ONCE])
-            count += len(records)
+        return await append_all(log, india)
     finally:
         await log.close()
-    return count

@@ -22,6 +22,8 @@ from libs.runtime.telemetry import Logger
 SNAPSHOT_SECONDS = 1.0
 SNAPSHOT_SHARE = 0.05
 """Of a projector's time, at most so much goes into snapshots: replaying faster than life, it keeps them less often."""
+LATEST_SNAPSHOT_SECONDS = 10.0
+"""But not less often than this: one stall of the disk must not make what is shown old for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Projector(Generic[Snapshot]):
             await all_done(self._keep(stream, folded) for stream, folded in due.items())
             share = (self._now() - now) * len(self._streams) / len(due)
             for folded in due.values():
-                folded.due = now + max(SNAPSHOT_SECONDS, share / SNAPSHOT_SHARE)
+                folded.due = now + min(max(SNAPSHOT_SECONDS, share / SNAPSHOT_SHARE), LATEST_SNAPSHOT_SECONDS)
         return any(folded.checkpoint != folded.stored for folded in self._streams.values())
 
     async def keep(self) -> None:

@@ -68,6 +68,8 @@ class Desk:
     metrics: Metrics
     health: Health
     logged: io.StringIO
+    failing: list[bool]
+    """One entry for each commit that is to fail."""
 
     def token(self, role: str = "president", scope: str = "in-mp.guna", tenure_id: str | None = None) -> str:
         claim = (tenure_id or tenure("guna")) if role == "president" else tenure_id
@@ -123,9 +125,7 @@ class Desk:
 
     def fail_commits(self, count: int) -> None:
         """The next `count` commits fail: nobody can tell whether they have happened (they have not)."""
-        failures = iter([True] * count)
-        assert self.file.writer is not None
-        self.file.writer.set_commit_hook(lambda: next(failures, False))
+        self.failing[:] = [True] * count
 
     def count(self, type_name: str, outcome: str) -> float:
         labels = {"type": type_name, "outcome": outcome}
@@ -158,6 +158,9 @@ async def running(
     configure_logging(logged)
     clock = ManualClock(instant(NOW))
     file = open_file(folder / "log.db", SCHEMA, read_only=False)
+    assert file.writer is not None
+    failing: list[bool] = []
+    file.writer.set_commit_hook(lambda: bool(failing) and failing.pop())  # now: later its thread has the connection
     log = log_type(file, clock, append_deadline)
     keys, health, logger = demo_keys(folder), Health(), get_logger("ingest")
     metrics = Metrics(today=lambda: clock.now().date())
@@ -181,7 +184,7 @@ async def running(
         clock=clock,
         logger=logger,
     )
-    desk = Desk(app, log, file, clock, keys, metrics, health, logged)
+    desk = Desk(app, log, file, clock, keys, metrics, health, logged, failing)
     await desk.stands(*before)
     try:
         async with asyncio.TaskGroup() as group:

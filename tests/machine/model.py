@@ -9,6 +9,8 @@ INDIA = timezone(timedelta(hours=5, minutes=30))
 ONE_DAY = timedelta(days=1)
 LADDER = (1, 2, 4)
 LOCK_DAYS = 2
+REMEMBERED_DAYS = 36
+"""A miss that is still open when a day so much later and one more is judged, can no longer change: it is let go of."""
 SUNDAY, LEAST_DAYS = 7, 5
 """The last day of a week, and how many days must have been owed for it to be praised."""
 SETTLED = {"on_time": "filed", "in_grace": "filed", "excused": "excused", "unknown": "unknown"}
@@ -177,13 +179,15 @@ class Model:
         return self.at(code, day, self.grace(day)).status in {"on_time", "in_grace"}
 
     def _miss_over(self, code: str, day: date, last: date, now: datetime) -> str | None:
-        """The day itself became something else, or a later one was in time: what came first."""
+        """The day itself became something else, a later one was in time, or it is long locked: what came first."""
         later = (day + ONE_DAY * n for n in range(1, (last - day).days + 1))
         good = (self.grace(each) for each in later if self.grace(each) <= self.clock and self._in_time(code, each))
         recovered = min(good, default=None)
-        until = now if recovered is None else min(now, recovered)
-        other = self._first_other(code, day, self.grace(day), until, "missed")
-        return other or (None if recovered is None else "recovered")
+        much_later = (day + ONE_DAY * n for n in range(REMEMBERED_DAYS + 1, (last - day).days + 1))
+        locked = min((self.grace(each) for each in much_later if self.grace(each) <= self.clock), default=None)
+        ends = [(at, how) for at, how in ((recovered, "recovered"), (locked, "locked")) if at is not None]
+        until, how = min(ends, key=lambda end: end[0], default=(now, None))
+        return self._first_other(code, day, self.grace(day), min(now, until), "missed") or how
 
     def _perfect(self, code: str, day: date, first: date) -> bool:
         """Whether `day` ends a week on which one tenure was in time on all the days that it owed, five at least."""
