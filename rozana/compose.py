@@ -1,9 +1,8 @@
-"""The composition root: settings become adapters, adapters become services. Nobody else chooses adapters."""
+"""Settings become adapters. Nobody else chooses any; assembly.py makes services of them."""
 
-import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,54 +10,37 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
-
 from libs.runtime.access import PREFIX
-from libs.runtime.auth import Verifier
 from libs.runtime.clock import Clock, ShiftedClock, SystemClock
-from libs.runtime.component import Background, Component
 from libs.runtime.erasable import ErasableStore
 from libs.runtime.erasable_sqlite import SCHEMA as KEYS_SCHEMA
 from libs.runtime.erasable_sqlite import open_erasable, path_beside
-from libs.runtime.grievance_keys import NO_KEYS, read_published
-from libs.runtime.health import Health
-from libs.runtime.http import create_app
 from libs.runtime.kafka_security import read_security
-from libs.runtime.keys import demo_keys, read_jwks
 from libs.runtime.log import EventLog
 from libs.runtime.log_sqlite import open_log
 from libs.runtime.log_sqlite_rows import SCHEMA as LOG_SCHEMA
 from libs.runtime.membership import Alone, Membership
-from libs.runtime.patience import PatientLog, PatientStore, in_loop
-from libs.runtime.service import bind, run_service
+from libs.runtime.patience import PatientLog, PatientStore
 from libs.runtime.settings import Settings
 from libs.runtime.sqlite import Schema
 from libs.runtime.store import DocumentStore
 from libs.runtime.store_sqlite import SCHEMA as STORE_SCHEMA
 from libs.runtime.store_sqlite import SqliteDocumentStore, open_store
-from libs.runtime.telemetry import Logger, Metrics
+from libs.runtime.telemetry import Logger
 from rozana.states import state_codes
-from services.aggregator.component import build as build_aggregator
-from services.ingest.component import build as build_ingest
-from services.ingest.grievance_desk import Sealing
 from services.notifier.channels.alertmanager import AlertmanagerChannel, Manager
 from services.notifier.channels.channel import Channel
-from services.notifier.channels.log import LogChannel
 from services.notifier.channels.mail import MailChannel, Relay
 from services.notifier.channels.others import Others, OthersChannel
 from services.notifier.channels.webhook import Endpoint, WebhookChannel
-from services.notifier.component import build as build_notifier
 from services.notifier.routes_entries import Made
 from services.notifier.routes_file import read_routes
 
 if TYPE_CHECKING:
     from libs.runtime.log_kafka_admin import TopicsAdmin
 
-SERVICES = ("ingest", "aggregator", "notifier")
 DATABASES: Mapping[str, Schema] = {"keys": KEYS_SCHEMA, "log": LOG_SCHEMA, "store": STORE_SCHEMA}
 """The kinds of embedded files."""
-READY_SECONDS = 0.02
-"""How often, in real time, a starting process looks whether it may say that it is ready."""
 
 
 def path_of(settings: Settings, database: str) -> Path:
@@ -217,76 +199,7 @@ async def system_clock(settings: Settings) -> Clock:
     return ShiftedClock(start, settings.clock_speed)
 
 
-@dataclass(frozen=True, slots=True)
-class Assembled:
-    """Every service in one app, and the loops that run beside it."""
-
-    app: FastAPI
-    background: Sequence[Background]
-    health: Health
-    metrics: Metrics
-
-
-def assemble(
-    settings: Settings, adapters: Adapters, *, logger: Logger, services: Collection[str] = SERVICES
-) -> Assembled:
-    """Wire these services, all of them unless said otherwise. Nothing runs yet."""
-    keys = read_jwks(settings.jwks) if settings.jwks else demo_keys(settings.data).jwks
-    published = read_published(settings.grievance_keys) if settings.grievance_keys else NO_KEYS
-    log, store, clock, states = adapters.log, adapters.store, adapters.clock, settings.states
-    health, metrics = Health(), Metrics(today=lambda: clock.now().date())
-
-    def membership(service: str) -> Membership:
-        return _membership(settings, service, logger)
-
-    builders: Mapping[str, Callable[[], Component]] = {
-        "ingest": lambda: build_ingest(
-            log=log,
-            clock=clock,
-            states=states,
-            forms=settings.forms,
-            health=health,
-            metrics=metrics,
-            sealing=Sealing(published, adapters.kept),
-            speed=settings.clock_speed,
-        ),
-        "aggregator": lambda: build_aggregator(
-            log=log,
-            store=store,
-            clock=clock,
-            states=states,
-            health=health,
-            metrics=metrics,
-            logger=logger,
-            membership=membership("aggregator"),
-        ),
-        "notifier": lambda: build_notifier(
-            log=log,
-            store=store,
-            clock=clock,
-            states=states,
-            health=health,
-            metrics=metrics,
-            logger=logger,
-            channels=[LogChannel(logger), *channels_of(settings)],
-            membership=membership("notifier"),
-        ),
-    }
-    components = [builders[name]() for name in SERVICES if name in services]
-    app = create_app(
-        "Rozana" if len(components) == len(SERVICES) else f"Rozana: {', '.join(each.name for each in components)}",
-        [component.router for component in components],
-        verifier=Verifier(keys),
-        rate=settings.rate,
-        health=health,
-        metrics=metrics,
-        clock=adapters.clock,
-        logger=logger,
-    )
-    return Assembled(app, [loop for component in components for loop in component.background], health, metrics)
-
-
-def _membership(settings: Settings, service: str, logger: Logger) -> Membership:
+def membership_of(settings: Settings, service: str, logger: Logger) -> Membership:
     """On Kafka, the group that is named as the service's principal; else nobody else works on these files."""
     if not settings.on_kafka:
         return Alone(settings.states)
@@ -314,42 +227,3 @@ def _channel(made: Made) -> Channel:
             return AlertmanagerChannel(made)
         case Others():
             return OthersChannel(made)
-
-
-async def up(
-    settings: Settings, *, logger: Logger, announce: Callable[[str], None], services: Collection[str] = SERVICES
-) -> None:
-    """Serve these services in this process until a signal; `announce` gets the URL once it is ready.
-
-    Raises StartRefused, and what a consumer died of.
-    """
-    listener = bind(settings.host, settings.port)
-    try:
-        adapters = await open_adapters(settings)
-        try:
-            if "ingest" in services:
-                adapters = await with_keys(settings, adapters)
-            assembled = assemble(settings, patient(settings, adapters, logger), logger=logger, services=services)
-        except BaseException:
-            await adapters.close()
-            raise
-    except BaseException:
-        listener.close()
-        raise
-    serving = asyncio.get_running_loop().create_future()
-
-    async def say_when_ready() -> None:
-        port = await serving
-        while await assembled.health.failing():  # noqa: ASYNC110 -- readiness is asked for, it tells nobody
-            await asyncio.sleep(READY_SECONDS)
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        announce(f"http://{host}:{port}")
-        await asyncio.Event().wait()  # the background never ends by itself
-
-    await run_service(
-        assembled.app,
-        listener=listener,
-        background=[*map(in_loop, assembled.background), say_when_ready],
-        on_bound=serving.set_result,
-        close=adapters.close,
-    )

@@ -24,7 +24,8 @@ from libs.runtime.settings import load_settings
 from libs.runtime.telemetry import get_logger
 from libs.runtime.topics import topics
 from rozana.acls import topics_yaml, users_yaml
-from rozana.compose import SERVICES, assemble, opened
+from rozana.assembly import SERVICES, assemble
+from rozana.compose import opened
 from rozana.metrics_page import metrics_markdown
 from rozana.settings_page import settings_markdown
 from rozana.states import state_codes

@@ -48,14 +48,14 @@ def _alone(service: str, port: int | None) -> int:
 
 
 def _serve(settings: Settings, *services: str) -> int:
-    from rozana import compose
+    from rozana import assembly
     from rozana.process import READY
 
     return run_logged(
-        lambda logger: compose.up(
+        lambda logger: assembly.up(
             settings,
             logger=logger,
             announce=lambda url: print(f"{READY}{url}", flush=True),
-            services=services or compose.SERVICES,
+            services=services or assembly.SERVICES,
         )
     )

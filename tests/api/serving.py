@@ -19,7 +19,8 @@ from libs.runtime.log_sqlite import open_log
 from libs.runtime.settings import load_settings
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import configure_logging, get_logger
-from rozana.compose import SERVICES, Adapters, assemble
+from rozana.assembly import SERVICES, assemble
+from rozana.compose import Adapters
 from rozana.demo.cast import STATE
 from rozana.demo.script import at
 from rozana.states import state_codes

@@ -19,7 +19,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
-from rozana.compose import SERVICES
+from rozana.assembly import SERVICES
 from tests.api.serving import TOKENS, Serving, serving
 from tests.ingest.desk import BATCH
 

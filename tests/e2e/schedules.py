@@ -48,7 +48,8 @@ from libs.runtime.projector import as_of
 from libs.runtime.settings import load_settings
 from libs.runtime.store_mongo import open_store as open_mongo
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
-from rozana.compose import Adapters, assemble, temporary_store
+from rozana.assembly import assemble
+from rozana.compose import Adapters, temporary_store
 from rozana.demo.cast import STATE, report
 from rozana.roster import posted
 from rozana.states import state_codes

@@ -30,8 +30,9 @@ from libs.runtime.log_sqlite import open_log
 from libs.runtime.store_mongo import open_store as open_mongo
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import configure_logging, get_logger
+from rozana.assembly import SERVICES, assemble
 from rozana.client import Client, Refused, Unreachable
-from rozana.compose import SERVICES, Adapters, assemble
+from rozana.compose import Adapters
 from rozana.demo.cast import STATE, report
 from rozana.process import READY
 from rozana.roster import posted

@@ -27,8 +27,9 @@ from libs.runtime.log_sqlite import open_log
 from libs.runtime.settings import load_settings
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import configure_logging, get_logger
+from rozana.assembly import assemble
 from rozana.client import Client
-from rozana.compose import Adapters, assemble
+from rozana.compose import Adapters
 from rozana.demo.cast import STATE, roster
 from rozana.demo.script import at
 from rozana.states import state_codes

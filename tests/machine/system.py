@@ -28,7 +28,8 @@ from libs.runtime.sqlite import DatabaseFile, open_file
 from libs.runtime.store import Document, DocumentStore
 from libs.runtime.store_sqlite import SCHEMA, SqliteDocumentStore, open_store
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
-from rozana.compose import Adapters, Assembled, assemble
+from rozana.assembly import Assembled, assemble
+from rozana.compose import Adapters
 from rozana.states import state_codes
 from rozana.upkeep import PROJECTIONS
 from services.aggregator.rebuild import Rebuilding

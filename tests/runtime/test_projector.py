@@ -172,6 +172,20 @@ async def test_a_slow_store_is_given_time_between_snapshots(store: Watched) -> N
         assert len(store.calls) == puts
 
 
+async def test_one_stall_of_the_store_does_not_put_the_next_snapshot_off_for_long(store: Watched) -> None:
+    now = [0.0]
+    projector = await started(store, now)
+    projector._projection = replace(COUNTS, dump=lambda snapshot: (now.__setitem__(0, now[0] + 5.0), dict(snapshot))[1])
+    await projector.fold(batch(0, report("guna", 0)))
+    await projector.rest()
+    await projector.fold(batch(1, report("guna", 1)))
+    for later, puts in ((9.9, 0), (10.0, 1)):
+        now[0] = later
+        store.calls.clear()
+        await projector.rest()
+        assert len(store.calls) == puts
+
+
 async def test_reading_again_from_an_older_snapshot_changes_nothing(store: Watched) -> None:
     projector = await started(store)
     await projector.fold(batch(0, report("guna", 0)))
