@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from rozana.grievances.keys import make_keys
 from tests.deploy.tools import ROOT
 
 _BLOCKS = re.findall(r"```python\n# (\w+\.py)\b(.*?)```", (ROOT / "docs" / "deployment.md").read_text(), re.DOTALL)
@@ -20,6 +21,8 @@ class SmallOffice:
         for name, text in _BLOCKS:
             (folder / name).write_text(f"#{text}")
         self.run("make_key.py")
+        self.grievance_keys = self.jwks.with_name("grievance-keys.json")
+        make_keys(folder / "aicc", self.grievance_keys, 1, retire=False)
 
     def token(self, *arguments: str) -> str:
         return self.run("make_token.py", *arguments).strip()

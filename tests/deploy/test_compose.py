@@ -61,6 +61,13 @@ def test_secrets_come_as_files_that_are_not_in_git() -> None:
         assert set(service.get("secrets", [])) <= set(compose()["secrets"])
 
 
+def test_ingest_alone_has_the_public_keys_of_grievances() -> None:
+    given = {name: service["environment"].get("ROZANA_GRIEVANCE_KEYS") for name, service in ours().items()}
+    assert given == dict.fromkeys(ours(), None) | {"ingest": "/run/secrets/grievance-keys"}
+    assert {name for name, service in ours().items() if "grievance-keys" in service["secrets"]} == {"ingest"}
+    assert ours()["ingest"]["environment"].keys() > ours()["notifier"]["environment"].keys()
+
+
 def test_what_is_mounted_is_there() -> None:
     volumes = [volume.split(":")[0] for service in services().values() for volume in service.get("volumes", [])]
     files = [volume for volume in volumes if volume.startswith("./")]

@@ -63,6 +63,8 @@ class Machine:
             given = {key: text.replace(f"{host}:{port}", f"127.0.0.1:{there}") for key, text in given.items()}
         assert REPLICA_SET in given["ROZANA_STORE"]
         assert f":{given['ROZANA_PORT']}" in services()["proxy"]["ports"][0]
+        if "ROZANA_GRIEVANCE_KEYS" in given:
+            given["ROZANA_GRIEVANCE_KEYS"] = str(self.office.grievance_keys)
         return given | {
             "ROZANA_STORE": given["ROZANA_STORE"].removesuffix(REPLICA_SET),
             "ROZANA_JWKS": given["ROZANA_JWKS"].replace("/run/secrets/jwks", str(self.office.jwks)),
@@ -164,6 +166,7 @@ def test_from_nothing_to_a_report_on_the_board(tmp_path: Path, servers: tuple[Ka
         assert {name for name in start_order() if name in ours()} == up.running.keys()
         board = _one_report(up.office, client)
         assert [(each["district"], each["report_id"] is not None) for each in board["districts"]] == [(GUNA, True)]
+        assert len(client.get("/v1/grievance-keys").json()["keys"]) == 1
         assert up.stop() == dict.fromkeys(up.running, 0), [up.said(name) for name in up.running]
         assert list(up.working.iterdir()) == []  # nothing is written: the root file system may be read-only
 

@@ -161,6 +161,21 @@ def test_each_pod_has_the_secrets_of_its_own_kafka_user(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
+def test_ingest_alone_has_the_public_keys_of_grievances(overlay: str) -> None:
+    for name, template in pods(overlay).items():
+        pod = template["spec"]
+        (container,) = pod["containers"]
+        files = [each["value"] for each in container["env"] if each["name"] == "ROZANA_GRIEVANCE_KEYS"]
+        maps = {each["name"]: each["configMap"]["name"] for each in pod["volumes"] if "configMap" in each}
+        mounted = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+        if name == "rozana-ingest":
+            assert maps == {"grievance-keys": "rozana-grievance-keys"}
+            assert files == [f"{mounted['grievance-keys']}/grievance-keys.json"]
+        else:
+            assert (files, maps) == ([], {})
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
 @pytest.mark.parametrize("name", OURS)
 def test_the_settings_are_taken_and_no_secret_is_among_them(overlay: str, name: str, tmp_path: Path) -> None:
     (container,) = pods(overlay)[name]["spec"]["containers"]
