@@ -1,15 +1,23 @@
 """A grievance from one end to the other, by the commands alone; and what was planted in it is nowhere afterwards."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
+import pymongo
 import pytest
 
+from libs.events.streams import STREAMS
+from libs.runtime.log_kafka_admin import create_topics
 from rozana.client import Client
-from rozana.process import Up, start_up
-from tests.contracts.sqlite_files import holding
+from rozana.process import start_up
 from tests.e2e.running import Office, cast, until
 from tests.rozana.command import one_line, rozana
+from tests.servers.kafka import Kafka
+from tests.servers.mongo import Mongo
 
 HERE = "in-mp.guna"
 TEXT, MORE, REPLY = "planted-text: वह टिकट के पैसे माँगता है", "planted-more", "planted-reply: हम देख रहे हैं"
@@ -17,8 +25,60 @@ NAME, PHONE = "planted-name", "98260-55555"
 PLANTED = (TEXT, "वह टिकट", MORE, REPLY, "planted", NAME, PHONE)
 
 
-@pytest.mark.long
-async def test_a_grievance_from_one_end_to_the_other(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Ground:
+    """What log and store are, and every folder in which they or Rozana write."""
+
+    folders: tuple[Path, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    database: str | None = None
+
+    def holding(self, planted: str) -> list[Path]:
+        """The files in which the text stands; a collection's name where a server answers it."""
+        files = [each for folder in self.folders for each in folder.rglob("*") if each.is_file()]
+        found = [each for each in files if planted.encode() in each.read_bytes()]
+        if self.database is not None:
+            with pymongo.MongoClient[dict[str, object]](self.settings["ROZANA_STORE"]) as client:
+                there = client[self.database]
+                names = there.list_collection_names()
+                assert any(name.startswith("grievance_alerts") for name in names)
+                found += [Path(name) for name in names if planted in str(list(there[name].find()))]
+        return found
+
+
+@contextlib.asynccontextmanager
+async def in_files(folder: Path) -> AsyncIterator[Ground]:
+    yield Ground((folder / "data",))
+
+
+@contextlib.asynccontextmanager
+async def on_servers(folder: Path) -> AsyncIterator[Ground]:
+    """Its own, whose files hold nothing else."""
+    kafka, mongo, database = Kafka(folder / "kafka"), Mongo(folder / "mongo"), uuid4().hex
+    try:
+        for server in (kafka, mongo):
+            await asyncio.to_thread(server.start)
+        await create_topics(
+            kafka.url, [each.name("in-mp" if each.per == "state" else None) for each in STREAMS.values()]
+        )
+        settings = {"ROZANA_LOG": kafka.url, "ROZANA_STORE": f"{mongo.url}/{database}"}
+        yield Ground((folder / "data", folder / "kafka", folder / "mongo"), settings, database)
+    finally:
+        for server in (kafka, mongo):
+            await asyncio.to_thread(server.stop)
+
+
+@pytest.mark.parametrize(
+    "ground", [pytest.param(in_files, marks=pytest.mark.long), pytest.param(on_servers, marks=pytest.mark.connected)]
+)
+async def test_a_grievance_from_one_end_to_the_other(
+    tmp_path: Path, ground: Callable[[Path], contextlib.AbstractAsyncContextManager[Ground]]
+) -> None:
+    async with ground(tmp_path) as place:
+        await _from_one_end_to_the_other(tmp_path, place)
+
+
+async def _from_one_end_to_the_other(tmp_path: Path, place: Ground) -> None:
     data, aicc, public = tmp_path / "data", tmp_path / "aicc", tmp_path / "public.json"
     code, out, _ = await rozana("grievance-keys", str(aicc), "--public", str(public))
     assert code == 0
@@ -29,7 +89,7 @@ async def test_a_grievance_from_one_end_to_the_other(tmp_path: Path) -> None:
     texts = {name: tmp_path / name for name in ("text", "more", "reply", "identity", "code")}
     for name, text in (("text", TEXT), ("more", MORE), ("reply", REPLY), ("identity", f"{NAME}, {PHONE}")):
         texts[name].write_text(text, encoding="utf-8")
-    settings = {"ROZANA_STATES": "in-mp", "ROZANA_GRIEVANCE_KEYS": str(public)}
+    settings = {"ROZANA_STATES": "in-mp", "ROZANA_GRIEVANCE_KEYS": str(public)} | dict(place.settings)
     up = await start_up(data, settings=settings)
     told = {"ROZANA_DATA": str(data), "ROZANA_URL": up.url}
 
@@ -80,7 +140,8 @@ async def test_a_grievance_from_one_end_to_the_other(tmp_path: Path) -> None:
             _, other, _ = await rozana("grievance-keys", str(aicc), "--public", str(tmp_path / "other.json"))
             assert "planted" not in other
 
-            await nothing_planted(tmp_path, data, up, office, grievance_id)
+            copies = await nothing_planted(tmp_path, place, office, grievance_id)
+            await comes_back(copies, tmp_path / "anew", public, grievance_id, key)
             await said("erase", grievance_id)
             out = await said("open", grievance_id, "--key", str(key))
             assert "planted" not in out
@@ -90,23 +151,27 @@ async def test_a_grievance_from_one_end_to_the_other(tmp_path: Path) -> None:
     finally:
         assert await up.stop() == 0
     for each in PLANTED:
-        assert holding(data, each.encode()) == []
+        assert place.holding(each) == []
 
 
 async def alert_of(office: Office) -> bool:
     return bool(await office.alerts(rule="grievance-raised"))
 
 
-async def nothing_planted(folder: Path, data: Path, up: Up, office: Office, grievance_id: str) -> None:
-    """No topic, collection, log, metric, backup, alert or delivery holds what was planted; nor the id, who may not."""
-    code, _, err = await rozana(
-        "backup", str(folder / "copy.db"), "--store", str(folder / "copy-store.db"), ROZANA_DATA=str(data)
-    )
+async def nothing_planted(folder: Path, place: Ground, office: Office, grievance_id: str) -> list[Path]:
+    """No topic, collection, log, metric, backup, alert or delivery holds what was planted; nor the id, who may not.
+
+    Answers the copies of log and keys.
+    """
+    data = office.data
+    copies = [folder / "copies" / name for name in ("log.db", "keys.db", "store.db")]
+    store = () if place.settings else ("--store", str(copies[2]))
+    told = {"ROZANA_DATA": str(data), "ROZANA_STATES": "in-mp", **place.settings}
+    code, _, err = await rozana("backup", str(copies[0]), "--keys", str(copies[1]), *store, **told)
     assert code == 0, err
-    copies = [folder / "copy.db", folder / "copy-store.db"]
     for each in PLANTED:
-        assert holding(data, each.encode()) == []
-        assert not any(each.encode() in copy.read_bytes() for copy in copies)
+        assert place.holding(each) == []
+        assert not any(each.encode() in copy.read_bytes() for copy in copies if copy.exists())
     shown = [(await office.client.http.get("/metrics")).text, (data / "rozana.jsonl").read_text()]
     paths = ("/v1/alerts", "/v1/deliveries", "/v1/states", f"/v1/districts/{HERE}", f"/v1/receipts/{grievance_id}")
     for role, scope in (("aicc", "in"), ("pcc", "in-mp"), ("operator", "in")):
@@ -118,6 +183,18 @@ async def nothing_planted(folder: Path, data: Path, up: Up, office: Office, grie
     for text in shown:
         assert not any(each in text for each in PLANTED)
     assert grievance_id not in shown[0] + shown[1]
+    return copies[:2]
+
+
+async def comes_back(copies: list[Path], data: Path, public: Path, grievance_id: str, key: Path) -> None:
+    """Put back into files, log and keys are a system in which AICC opens the texts."""
+    told = {"ROZANA_DATA": str(data), "ROZANA_STATES": "in-mp", "ROZANA_GRIEVANCE_KEYS": str(public)}
+    code, _, err = await rozana("restore", str(copies[0]), "--keys", str(copies[1]), **told)
+    assert code == 0, err
+    up = await start_up(data, settings={name: text for name, text in told.items() if name != "ROZANA_DATA"})
+    code, out, err = await rozana("grievance", "open", grievance_id, "--key", str(key), **told, ROZANA_URL=up.url)
+    assert (code, all(each in out for each in (TEXT, MORE, REPLY))) == (0, True), err
+    assert await up.stop() == 0
 
 
 async def test_commands_say_in_one_line_what_is_wrong(tmp_path: Path) -> None:
