@@ -1,14 +1,18 @@
 """POST /v1/grievances: what is raised is kept; who raised it, and when on the day, is nowhere."""
 
+import asyncio
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from uuid import uuid4
 
+import httpx
+import pytest
 from prometheus_client import generate_latest
 
 from libs.events.grievances import GrievanceRaised
 from libs.runtime.limits import Rate
-from tests.duty.events import closed_district, instant
-from tests.ingest.desk import GRIEVANCES, NOW, ROSTER, Desk, running
+from tests.duty.events import closed_district, filed, instant
+from tests.ingest.desk import GRIEVANCES, NOW, ROSTER, SOON, TODAY, Desk, running
 
 ID = "6f1d0a5e-3b64-4b4e-9a51-0f4d1c1f7a10"
 BODY = {"id": ID, "district": "in-mp.guna", "category": "conduct", "severity": "high"}
@@ -65,6 +69,42 @@ async def test_all_who_come_without_a_token_share_one_rate(tmp_path: Path) -> No
         answers = [await desk.post("/v1/grievances", BODY, token=token) for token in ("", "x", desk.token())]
         assert [answer.status_code for answer in answers] == [202, 200, 429]
         assert int(answers[2].headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("sent", [BODY, {"id": "spoilt"}], ids=["taken", "spoilt"])
+async def test_a_flood_without_tokens_takes_nothing_from_the_presidents(
+    tmp_path: Path, sent: dict[str, object]
+) -> None:
+    """Their reports come out of buckets of their own, in which nobody without a token has a share."""
+    refused, enough = 0, asyncio.Event()
+    async with (
+        running(tmp_path, *ROSTER, rate=Rate(1, 30)) as desk,
+        httpx.AsyncClient(transport=httpx.ASGITransport(desk.app), base_url="http://ingest") as client,
+    ):
+
+        async def flood() -> None:
+            nonlocal refused
+            while True:
+                answer = await client.post("/v1/grievances", json={**sent, "id": str(uuid4())})
+                if answer.status_code == 429:
+                    refused += 1
+                    enough.set()
+                await asyncio.sleep(0.01)  # as a line takes its time: it shares the loop with what it floods
+
+        floods = [asyncio.create_task(flood()) for _ in range(4)]
+        try:
+            async with asyncio.timeout(SOON):
+                await enough.wait()
+                for number in range(10):
+                    before = refused
+                    answer = await desk.report(filed("guna", TODAY, NOW, known_as=f"report {number}"))
+                    assert answer.status_code == 202, answer.text
+                    while refused < before + 4:  # noqa: ASYNC110 -- the flood goes on between any two of them
+                        await asyncio.sleep(0.001)
+        finally:
+            for each in floods:
+                each.cancel()
+            await asyncio.gather(*floods, return_exceptions=True)
 
 
 async def test_its_receipt_is_for_the_national_office_only(tmp_path: Path) -> None:
