@@ -103,6 +103,7 @@ class Dispatch:
         lead, *others = message
         claimed = self._tried(lead.delivery).model_copy(
             update={
+                "called": self._called(lead.delivery),
                 "status": "claimed",
                 "not_before": self.now() + LEASE,
                 "tries": lead.delivery.tries + 1,
@@ -192,7 +193,14 @@ class Dispatch:
     async def _mark(self, lead: str, fresh: Sequence[Kept]) -> list[Kept]:
         """Those that nobody else has taken in the meantime."""
         update = {"status": "gathered", "lead": lead, "not_before": None, "held_until": None}
-        marked = [Kept(each.key, each.version + 1, each.delivery.model_copy(update=update)) for each in fresh]
+        marked = [
+            Kept(
+                each.key,
+                each.version + 1,
+                each.delivery.model_copy(update=update | {"called": self._called(each.delivery)}),
+            )
+            for each in fresh
+        ]
         if not marked:
             return []
         written = await self._store.put(OUTBOX, [stored(each.key, each.version, each.delivery) for each in marked])
@@ -218,7 +226,7 @@ class Dispatch:
         channel, after = self.channels[claimed.channel], None
         address = None if contact is None else contact.address(channel.name)
         to = None if contact is None or address is None else Recipient(contact.name, address, contact.language)
-        about = tuple(each.about(self._names(each.state, each.subject)) for each in whole)
+        about = tuple(each.about(each.called or self._called(each)) for each in whole)
         reason: Why
         try:
             async with asyncio.timeout(SEND_SECONDS):
@@ -242,6 +250,12 @@ class Dispatch:
             return ended(claimed, "parked", reason)
         again = self.now() + max(pause(max(claimed.tries, 1)), min(after or timedelta(0), MOST_PAUSE))
         return ended(claimed, "failed", reason).model_copy(update={"status": "due", "not_before": again})
+
+    def _called(self, delivery: Delivery) -> tuple[str, str]:
+        """The district's names: those that were told, if any may have arrived, else as they are now."""
+        if delivery.called is not None and delivery.may_have_arrived:
+            return delivery.called
+        return self._names(delivery.state, delivery.subject)
 
     # -- what there is to ask --------------------------------------------------------------------------------------
 

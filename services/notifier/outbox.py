@@ -102,6 +102,9 @@ class Delivery(BaseModel):
     """How many of the attempts count towards giving up: those since it was last put off, or told to be tried again."""
     lead: str | None = None
     members: tuple[str, ...] = ()
+    called: tuple[str, str] | None = None
+    """What the district was called, in English and in Hindi, when the message was put together: a repeat says so too,
+    though another process sends it, which may not know the name yet."""
 
     @property
     def subject_code(self) -> str:

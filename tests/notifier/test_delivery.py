@@ -35,6 +35,7 @@ from services.notifier.dispatch import (
     MOST_ATTEMPTS,
     MOST_PAUSE,
     Dispatch,
+    Names,
     pause,
 )
 from services.notifier.filling import Filling
@@ -123,6 +124,7 @@ class PostOffice:
         self.store = store
         self.channels = channels
         self.now = REAL
+        self.names: Names = lambda _state, district: (district.title(), "")
         self.positions: dict[Kind, Positions] = {kind: Positions([stream_name(kind, STATE)]) for kind in PROJECTIONS}
         self.reader = AlertReader(state.log, store, self.positions)
 
@@ -144,7 +146,7 @@ class PostOffice:
             self.state.clock,
             self.reader,
             channels or self.channels,
-            lambda _state, district: (district.title(), ""),
+            self.names,
             metrics=self.state.metrics,
             logger=get_logger("notifier"),
             now=lambda: self.now,
@@ -288,6 +290,34 @@ async def test_killed_while_sending_it_goes_out_with_the_same_key(tmp_path: Path
         [kept] = (await office.outbox()).values()
         assert [(each.outcome, each.reason) for each in kept.attempts] == [(None, None), ("sent", None)]
         assert len({each.key for each in wire.sent}) == 1
+
+
+@pytest.mark.parametrize("gathers", [False, True])
+async def test_a_repeat_says_what_the_first_one_said_whoever_sends_it(tmp_path: Path, gathers: bool) -> None:
+    """Whoever has just started knows no district's name yet, and another time it may have been given a new one."""
+    wire = Wire(fails=[Killed("after")], gathers=gathers)
+    events = EVENING if gathers else [*EVENING[:3], EVENING[-1]]
+    async with post_office(tmp_path, wire, events=events) as office:
+        with pytest.raises(Killed):
+            await office.sweep()
+        office.now += LEASE
+        office.names = lambda _state, _district: ("", "")
+        await office.sweep()
+        first, again = wire.sent
+        assert again == first
+        assert len(again.about) == (2 if gathers else 1)
+        assert all(each.name_en for each in again.about)
+
+
+async def test_what_never_left_is_told_with_the_names_of_then(tmp_path: Path) -> None:
+    wire = Wire(fails=[NotNow("unreachable")])
+    async with post_office(tmp_path, wire, events=[*EVENING[:3], EVENING[-1]]) as office:
+        office.names = lambda _state, _district: ("", "")
+        await office.sweep()
+        office.names = lambda _state, _district: ("Guna", "गुना")
+        office.now += FIRST_PAUSE
+        await office.sweep()
+        assert [(each.alert.name_en, each.alert.name_hi) for each in wire.sent] == [("Guna", "गुना")]
 
 
 async def test_of_two_couriers_one_claims(tmp_path: Path) -> None:
