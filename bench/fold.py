@@ -25,12 +25,11 @@ from libs.runtime.log_kafka import open_log
 from libs.runtime.patience import PatientLog, PatientStore, in_loop
 from libs.runtime.pointer import Lease
 from libs.runtime.positions import Positions
-from libs.runtime.projection import Projection
 from libs.runtime.service import COLLECT_AFTER
 from libs.runtime.store_mongo import open_store
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
 from services.aggregator.projections.state_days import STATE_DAYS
-from services.aggregator.projector import PROJECTIONS, project
+from services.aggregator.projector import FOLDED_AT_ONCE, PROJECTIONS, project
 
 SIDES = ("rozana", "aggregator", "bytewax", "loop")
 
@@ -70,28 +69,29 @@ async def rozana(task: Task, *, all_projections: bool) -> None:
     log = PatientLog(open_log(task.kafka, SystemClock()), logger)
     store = PatientStore(open_store(task.mongo), logger)
     letters, metrics = DeadLetters(log, SystemClock(), Metrics(), logger), Metrics()
-    positions = {each: Positions(task.ends) for each in (PROJECTIONS if all_projections else [STATE_DAYS])}
-    leases = {each: Lease(store, each) for each in positions}
+    projections = PROJECTIONS if all_projections else (STATE_DAYS,)
+    positions = {each.name: Positions(task.ends) for each in projections}
+    leases = {each.name: Lease(store, each) for each in projections}
+    turns = asyncio.Semaphore(FOLDED_AT_ONCE)
 
-    async def fold(projection: Projection[Any], state: str) -> None:
+    async def fold(state: str) -> None:
         await project(
-            projection,
+            projections,
             log,
             store,
-            positions[projection],
+            positions,
             state,
-            lease=leases[projection],
+            leases=leases,
             dead_letters=letters,
             metrics=metrics,
             logger=logger,
+            turns=turns,
         )
 
     try:
         async with asyncio.TaskGroup() as group:
             loops = [
-                group.create_task(in_loop(partial(fold, each, state))())
-                for each in positions
-                for state in filter(None, map(state_of, task.ends))
+                group.create_task(in_loop(partial(fold, state))()) for state in filter(None, map(state_of, task.ends))
             ]
             for reached in positions.values():
                 for stream, end in task.ends.items():

@@ -5,9 +5,11 @@ moved. An unknown type is skipped and counted; an unknown version of a known typ
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Never, Protocol
@@ -66,6 +68,14 @@ class Batch:
     items: Sequence[Item]
     checkpoint: Checkpoint
 
+    def since(self, offset: int) -> "Batch | None":
+        """What of it lies at `offset` or behind; None when nothing does."""
+        if self.checkpoint.offset < offset:
+            return None
+        if not self.items or self.items[0].offset >= offset:
+            return self
+        return replace(self, items=[item for item in self.items if item.offset >= offset])
+
 
 Skim = Callable[[Record], bool]
 """Whether a sink takes all that it needs of a record from its headers. Records of a batch come before its `fold`."""
@@ -107,6 +117,15 @@ def event_id(record: Record) -> str:
     return next((value.decode(errors="replace") for name, value in record.headers if name == "ce_id"), "")
 
 
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A sink under its name, which labels metrics, and how far it has come; `positions` are moved behind it."""
+
+    name: str
+    sink: Sink
+    positions: Positions
+
+
 async def consume(
     name: str,
     log: EventLog,
@@ -120,11 +139,35 @@ async def consume(
     skim: Skim | None = None,
     pause: Callable[[], Awaitable[object]] | None = None,
 ) -> Never:
-    """Feed `sink` with everything in `streams`, for ever, and move `positions` behind it.
+    """Feed one sink with everything in `streams`, by default all that `positions` have. See `consume_together`."""
+    await consume_together(
+        [Consumer(name, sink, positions)],
+        log,
+        positions.streams if streams is None else streams,
+        metrics=metrics,
+        dead_letters=dead_letters,
+        max_records=max_records,
+        skim=skim,
+        pause=pause,
+    )
 
-    `name` labels metrics. Without `streams`, they are all that `positions` have.
 
-    With `dead_letters`, unreadable records are kept there before the sink hears of them; a sink without a durable
+async def consume_together(
+    consumers: Sequence[Consumer],
+    log: EventLog,
+    streams: Collection[str],
+    *,
+    metrics: Metrics,
+    dead_letters: DeadLetters | None = None,
+    max_records: int = 1000,
+    skim: Skim | None = None,
+    pause: Callable[[], Awaitable[object]] | None = None,
+    turns: AbstractAsyncContextManager[object] | None = None,
+) -> Never:
+    """Feed these with everything in `streams`, for ever: each record is read and decoded once, from where the first of
+    them is to go on; the others hear of it from their own checkpoint on.
+
+    With `dead_letters`, unreadable records are kept there before a sink hears of them; a sink without a durable
     position of its own goes without, since it reads the same records again at each start.
 
     `skim` is asked of each record, in order, before it is decoded: it must leave to be decoded what may be of a version
@@ -133,43 +176,58 @@ async def consume(
     `pause` is awaited behind what came, unless that was all that is taken at once: what comes meanwhile is folded
     together, by a sink for which one record costs nearly as much as ten.
 
-    Raises LogMismatch, ReadStopped, Unavailable, and whatever the sink raises.
+    `turns` is held while a batch is decoded and folded: of many readers in a process so many do it at one time.
+
+    Raises LogMismatch, ReadStopped, Unavailable, and whatever a sink raises, when no other sink is folding any more.
     """
-    decoder, show = _Decoder(name, await log.identity(), metrics, dead_letters, skim), _shown(metrics, name)
-    streams = positions.streams if streams is None else streams
+    names = [each.name for each in consumers]
+    decoder, show = _Decoder(names, await log.identity(), metrics, dead_letters, skim), _shown(metrics)
+    turns = contextlib.nullcontext() if turns is None else turns
+    begins = {}
     for stream in streams:
-        positions.move(stream, await position_after(log, stream, await sink.checkpoint(stream), decoder.log))
-        show(stream, positions[stream])
+        for each in consumers:
+            checkpoint = await each.sink.checkpoint(stream)
+            each.positions.move(stream, await position_after(log, stream, checkpoint, decoder.log))
+            show(each.name, stream, each.positions[stream])
+        begins[stream] = min(each.positions[stream] for each in consumers)
         if dead_letters is not None and keeps_hours(stream):
             metrics.dead_letters.labels(stream=stream)  # at 0 from the start: an increase from nothing is no increase
+    reached = dict(begins)
 
     async def take(stream: str, records: Sequence[Record]) -> None:
-        batch = await decoder.batch(stream, positions[stream], records)
-        await sink.fold(batch)
-        positions.move(stream, batch.checkpoint.offset + 1)
-        show(stream, positions[stream])
+        batch = await decoder.batch(stream, reached[stream], records)
+        reached[stream] = batch.checkpoint.offset + 1
+        await all_done(fold(each, batch) for each in consumers)
 
-    async with log.reader({stream: positions[stream] for stream in streams}) as reader:
+    async def fold(consumer: Consumer, batch: Batch) -> None:
+        rest = batch.since(consumer.positions[batch.stream])
+        if rest is not None:
+            await consumer.sink.fold(rest)
+            consumer.positions.move(rest.stream, rest.checkpoint.offset + 1)
+            show(consumer.name, rest.stream, rest.checkpoint.offset + 1)
+
+    async with log.reader(begins) as reader:
         put_off = True
         while True:
             polled = await reader.poll(max_records=max_records, timeout=POLL_SECONDS if put_off else QUIET_SECONDS)
             for stream, records in polled.items():
-                await take(stream, records)
-            put_off = await sink.rest()
+                async with turns:
+                    await take(stream, records)
+            put_off = any([await each.sink.rest() for each in consumers])
             if pause is not None and 0 < sum(map(len, polled.values())) < max_records:
                 await pause()
 
 
-def _shown(metrics: Metrics, name: str) -> Callable[[str, int], None]:
-    """Shows how far the consumer has come in a stream. Looking labels up costs more than setting a gauge."""
+def _shown(metrics: Metrics) -> Callable[[str, str, int], None]:
+    """Shows how far a consumer has come in a stream. Looking labels up costs more than setting a gauge."""
 
     @cache
-    def gauges(stream: str) -> Sequence[Gauge]:
+    def gauges(name: str, stream: str) -> Sequence[Gauge]:
         found = (metrics.consumer_position, metrics.consumer_last_progress_timestamp_seconds)
         return [gauge.labels(consumer=name, stream=stream) for gauge in found] if keeps_hours(stream) else ()
 
-    def show(stream: str, position: int) -> None:
-        for gauge, value in zip(gauges(stream), (position, time.time()), strict=False):
+    def show(name: str, stream: str, position: int) -> None:
+        for gauge, value in zip(gauges(name, stream), (position, time.time()), strict=False):
             gauge.set(value)
 
     return show
@@ -190,7 +248,7 @@ async def replay(
 
     `progress` hears how many records have just been folded. Raises as `consume` does.
     """
-    decoder = _Decoder(name, await log.identity(), metrics, dead_letters)
+    decoder = _Decoder([name], await log.identity(), metrics, dead_letters)
     for stream, end in ends.items():
         position = await position_after(log, stream, await sink.checkpoint(stream), decoder.log)
         while position < end:
@@ -227,14 +285,19 @@ async def position_after(log: EventLog, stream: str, checkpoint: Checkpoint | No
 
 
 class _Decoder:
-    """Makes batches of records, for one reader of the log with the identity `log`."""
+    """Makes batches of records, for one reader of the log with the identity `log`; counts them for each consumer."""
 
     def __init__(
-        self, name: str, log: str, metrics: Metrics, dead_letters: DeadLetters | None, skim: Skim | None = None
+        self,
+        names: Sequence[str],
+        log: str,
+        metrics: Metrics,
+        dead_letters: DeadLetters | None,
+        skim: Skim | None = None,
     ) -> None:
         self.log = log
         self._skim = skim
-        self._name = name
+        self._names = names
         self._metrics = metrics
         self._consumed = cache(metrics.events_consumed.labels)
         self._dead_letters = dead_letters
@@ -271,14 +334,16 @@ class _Decoder:
                 items.append(Recorded(event, stream, offset, record.appended_at))
             self._faults.count(unreadable=unreadable)
         kind = stream.rsplit(".", 1)[-1]
-        if keeps_hours(stream):
-            self._consumed(self._name, kind).inc(len(items) + skimmed)
-        else:
-            self._metrics.later(self._metrics.events_consumed, self._name, kind, amount=len(items) + skimmed)
+        for name in self._names:
+            if keeps_hours(stream):
+                self._consumed(name, kind).inc(len(items) + skimmed)
+            else:
+                self._metrics.later(self._metrics.events_consumed, name, kind, amount=len(items) + skimmed)
         return Batch(stream, items, Checkpoint(records[-1].offset, event_id(records[-1]), self.log))
 
-    def _count(self, counter: Counter, stream: str, word: str, amount: int = 1) -> None:
-        if keeps_hours(stream):
-            counter.labels(self._name, word).inc(amount)
-        else:
-            self._metrics.later(counter, self._name, word, amount=amount)
+    def _count(self, counter: Counter, stream: str, word: str) -> None:
+        for name in self._names:
+            if keeps_hours(stream):
+                counter.labels(name, word).inc()
+            else:
+                self._metrics.later(counter, name, word)

@@ -5,9 +5,9 @@ In the store, the documents stand in the collection that the pointer names, the 
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Never
+from typing import Any, Generic, Never
 
 from libs.events.envelope import Recorded, format_instant
 from libs.events.streams import STREAMS, state_of
@@ -184,16 +184,19 @@ class Projector(Generic[Snapshot]):
 
 
 async def reopened(
-    projection: Projection[Snapshot], store: DocumentStore, run: Callable[[str], Awaitable[Never]], logger: Logger
+    projections: Sequence[Projection[Any]],
+    store: DocumentStore,
+    run: Callable[[Sequence[str]], Awaitable[Never]],
+    logger: Logger,
 ) -> Never:
-    """Run a writer's loop on the live collection, and again on the next one whenever it is another. Raises StartRefused
-    and what the loop raises.
+    """Run the loop that writes these projections on their live collections, and again on the next ones whenever one of
+    them is another. Raises StartRefused and what the loop raises.
     """
     while True:
-        collection = await open_collection(store, projection)
+        collections = [await open_collection(store, each) for each in projections]
         try:
-            await run(collection)
+            await run(collections)
         except Reopen as moved:
-            told = "a projection goes on from what the store says now"
-            if STREAMS[projection.kind].keeps_hours:  # else an event may be what made it look
-                logger.info(told, projection=projection.name, reason=str(moved))
+            told = "projections go on from what the store says now"
+            if all(STREAMS[each.kind].keeps_hours for each in projections):  # else an event may be what made it look
+                logger.info(told, projections=[each.name for each in projections], reason=str(moved))

@@ -1,5 +1,6 @@
-"""The aggregator, put together: one loop a projection, and the routes that read what they write."""
+"""The aggregator, put together: one loop a state, and the routes that read what they write."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 
@@ -21,7 +22,7 @@ from services.aggregator.api import routes
 from services.aggregator.as_of import Replays
 from services.aggregator.changes import SLOW_SECONDS, Changes
 from services.aggregator.projections.state_days import STATE_DAYS
-from services.aggregator.projector import PROJECTIONS, project
+from services.aggregator.projector import FOLDED_AT_ONCE, PROJECTIONS, project
 from services.aggregator.reading import Reading
 from services.aggregator.standing import Standing
 
@@ -51,6 +52,7 @@ def build(
     reading = Reading(store, clock)
     changes = Changes(log, positions[STATE_DAYS.name], states, reading.reached, metrics, slow_seconds=slow_seconds)
     standing = Standing(reading, clock, metrics)
+    turns = asyncio.Semaphore(FOLDED_AT_ONCE)
 
     def told(batch: Batch) -> None:
         changes.told(batch)
@@ -62,18 +64,18 @@ def build(
         return [
             partial(
                 project,
-                projection,
+                PROJECTIONS,
                 log,
                 store,
-                positions[projection.name],
+                positions,
                 state,
-                lease=leases[projection.name],
-                told=told if projection is STATE_DAYS else None,
+                leases=leases,
+                told=told,
                 dead_letters=dead_letters,
                 metrics=metrics,
                 logger=logger,
+                turns=turns,
             )
-            for projection in PROJECTIONS
         ]
 
     shares = Shares("aggregator", membership or Alone(states), fold, positions.values(), metrics=metrics, logger=logger)

@@ -1,12 +1,12 @@
-"""Which projections there are, and the loop that folds one of them."""
+"""Which projections there are, and the loop that folds a state into them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Never
 
 from libs.events.streams import stream_name
-from libs.runtime.consumer import Batch, Checkpoint, consume
+from libs.runtime.consumer import Batch, Checkpoint, Consumer, consume_together
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.log import EventLog
 from libs.runtime.pointer import Lease
@@ -24,44 +24,56 @@ PROJECTIONS: tuple[Projection[Any], ...] = (STATE_DAYS, REPORTS, DISTRICTS)
 
 AT_ONCE = 1000
 """So many records of a state a batch, so that catching up writes each board seldom."""
+FOLDED_AT_ONCE = 8
+"""States whose batches are in memory, decoded, at one time: in a backlog of all India it is not all of them."""
 GATHER_SECONDS = 0.05
 """Between two looks at a state that has news: a board is written at most so often, however many reports come for it."""
 
 
 async def project(
-    projection: Projection[Any],
+    projections: Sequence[Projection[Any]],
     log: EventLog,
     store: DocumentStore,
-    positions: Positions,
+    positions: Mapping[str, Positions],
     state: str,
     *,
-    lease: Lease,
+    leases: Mapping[str, Lease],
     told: Callable[[Batch], None] | None = None,
     dead_letters: DeadLetters,
     metrics: Metrics,
     logger: Logger,
+    turns: asyncio.Semaphore | None = None,
 ) -> Never:
-    """Fold a state into a projection's live collection, for ever; `positions` says how far, `told` hears of each batch.
+    """Fold a state into the live collections of these projections, for ever, with one reader for all of them.
 
-    Raises as `consume` does.
+    positions, leases: by projection. told: hears of each batch that `state_days` has folded. turns: of the readers in
+    this process, so many decode and fold at one time.
+
+    Raises as `consume_together` does.
 
     What the fold makes of an invalid event is counted by the notifier's watcher, which folds the same duty.
     """
 
-    async def run(collection: str) -> Never:
-        await consume(
-            projection.name,
+    async def run(collections: Sequence[str]) -> Never:
+        await consume_together(
+            [
+                Consumer(
+                    each.name,
+                    _Telling(each, store, collection, leases[each.name], told if each is STATE_DAYS else None),
+                    positions[each.name],
+                )
+                for each, collection in zip(projections, collections, strict=True)
+            ],
             log,
-            positions,
-            _Telling(projection, store, collection, lease, told),
+            {stream_name(each.kind, state) for each in projections},
             dead_letters=dead_letters,
             metrics=metrics,
             max_records=AT_ONCE,
-            streams=[stream_name(projection.kind, state)],
             pause=partial(asyncio.sleep, GATHER_SECONDS),
+            turns=turns,
         )
 
-    await reopened(projection, store, run, logger)
+    await reopened(projections, store, run, logger)
 
 
 class _Telling(Projector[Any]):

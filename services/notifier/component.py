@@ -83,11 +83,11 @@ def build(
     async def project(kind: Kind, stream: str) -> Never:
         projection = PROJECTIONS[kind]
 
-        async def run(collection: str) -> Never:
-            sink = Projector(projection, store, collection, lease=leases[kind])
+        async def run(collections: Sequence[str]) -> Never:
+            sink = Projector(projection, store, *collections, lease=leases[kind])
             await follow(projection.name, stream, folded[kind], sink)
 
-        await reopened(projection, store, run, logger)
+        await reopened([projection], store, run, logger)
 
     async def fill(kind: Kind, stream: str) -> Never:
         while True:

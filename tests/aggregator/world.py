@@ -32,7 +32,6 @@ from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
 from services.aggregator.changes import SLOW_SECONDS
 from services.aggregator.component import build
-from services.aggregator.projections.state_days import STATE_DAYS
 from services.aggregator.projector import PROJECTIONS, project
 from tests.duty.events import STREAM, instant, named
 
@@ -105,27 +104,30 @@ class World:
         await until(lambda: all(self.position(each.name, stream) >= end for each in PROJECTIONS))
 
     async def kept(self, stream: str = STREAM) -> None:
-        """The snapshot of the days holds all that is in the stream."""
-        collection = snapshots_of(collection_name(STATE_DAYS, 0))
+        """Every projection's snapshot holds all that is in the stream."""
         end = await self.log.end(stream)
         async with asyncio.timeout(PATIENCE):
-            while True:
-                found = await self.store.get(collection, f"{stream}/as_of")
-                if found is not None and found.version == end - 1:
-                    return
-                await asyncio.sleep(0.01)
+            for each in PROJECTIONS:
+                await self._kept(snapshots_of(collection_name(each, 0)), f"{stream}/as_of", end - 1)
+
+    async def _kept(self, collection: str, document_id: str, version: int) -> None:
+        while True:
+            found = await self.store.get(collection, document_id)
+            if found is not None and found.version >= version:
+                return
+            await asyncio.sleep(0.01)
 
     async def project(self, name: str) -> Never:
         """Fold a state into one of the projections, and into no other."""
         logger = get_logger("aggregator")
         projection = next(each for each in PROJECTIONS if each.name == name)
         await project(
-            projection,
+            [projection],
             self.log,
             self.store,
-            Positions([STREAM]),
+            {name: Positions([STREAM])},
             "in-mp",
-            lease=Lease(self.store, projection),
+            leases={name: Lease(self.store, projection)},
             dead_letters=DeadLetters(self.log, self.clock, self.metrics, logger),
             metrics=self.metrics,
             logger=logger,

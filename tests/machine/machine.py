@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
+import httpx
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -38,6 +39,8 @@ SELDOM = 8
 MOMENT = timedelta(milliseconds=1)
 """No two things are taken at one instant: the model knows no other order."""
 APPEND_DEADLINE = timedelta(seconds=5)
+REMEMBERED = timedelta(days=45)
+"""A receipt is shown again for at least so long."""
 OFFICE = ("pcc", STATE, None)
 NOTHING_DONE = dict.fromkeys(Activities.model_fields, 0)
 
@@ -517,7 +520,10 @@ class Machine(RuleBasedStateMachine):
             self._stands(sent)
             answer = self.run(self.system.ask("GET", f"/v1/receipts/{sent.receipt['id']}"))
             assert answer is not None
-            assert answer.json().items() >= sent.receipt.items()
+            old = datetime.fromisoformat(sent.receipt["received_at"]) < self.now - REMEMBERED
+            assert (
+                old and answer.status_code == httpx.codes.NOT_FOUND
+            ) or answer.json().items() >= sent.receipt.items()
             if sent.path == "/v1/reports":
                 report = cast("Any", self.run(self.system.get(f"/v1/reports/{sent.receipt['id']}")))
                 assert len(report["reviews"]) == self.reviews[sent.receipt["id"]]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,19 @@ import pytest
 from libs.events.codec import decode
 from libs.events.envelope import Recorded
 from libs.events.reports import ReportFiled
-from libs.runtime.consumer import BREATH, NEWER_LOG, Checkpoint, Unreadable, breathe, consume, event_id, replay
+from libs.runtime.consumer import (
+    BREATH,
+    NEWER_LOG,
+    Batch,
+    Checkpoint,
+    Consumer,
+    Unreadable,
+    breathe,
+    consume,
+    consume_together,
+    event_id,
+    replay,
+)
 from libs.runtime.dead_letters import MOST_IN_A_ROW, DeadLetters
 from libs.runtime.errors import LogMismatch, OutcomeUnknown, ReadStopped, StartRefused
 from libs.runtime.log import EventLog, Record
@@ -340,3 +353,54 @@ async def test_there_is_no_pause_while_there_is_more_than_is_taken_at_once(made:
     ):
         await positions.reached(STREAM, 3)
     assert [len(batch.items) for batch in sink.batches] == [2, 2]
+
+
+async def test_one_reader_feeds_several_sinks_each_from_its_own_checkpoint_on(made: Runtime) -> None:
+    await made.write(reports(5))
+    (third,) = await made.log.read(STREAM, 2, max_records=1)
+    behind, ahead = Kept(), Kept(at=Checkpoint(2, event_id(third), await identity(made)))
+    consumers = [Consumer("behind", behind, Positions((STREAM,))), Consumer("ahead", ahead, Positions((STREAM,)))]
+    async with (
+        asyncio.timeout(PATIENCE),
+        beside(consume_together(consumers, made.log, [STREAM], metrics=made.metrics, max_records=2)),
+    ):
+        for each in consumers:
+            await each.positions.reached(STREAM, 4)
+    assert [[item.offset for item in batch.items] for batch in behind.batches] == [[0, 1], [2, 3], [4]]
+    assert [[item.offset for item in batch.items] for batch in ahead.batches] == [[3], [4]]
+
+
+async def test_a_sink_that_is_ahead_of_another_is_held_to_its_own_log_too(made: Runtime) -> None:
+    await made.write(reports(2))
+    ahead = Kept(at=Checkpoint(1, "another event", await identity(made)))
+    consumers = [Consumer("behind", Kept(), Positions((STREAM,))), Consumer("ahead", ahead, Positions((STREAM,)))]
+    with pytest.raises(LogMismatch, match="another event stands at offset 1"):
+        await consume_together(consumers, made.log, [STREAM], metrics=made.metrics)
+
+
+async def test_no_more_batches_are_folded_at_one_time_than_there_are_turns(made: Runtime) -> None:
+    streams = [f"rozana.in-{code}.reports" for code in ("mp", "rj", "up")]
+    for stream in streams:
+        await made.write(reports(1), stream)
+    turns, folding, most = asyncio.Semaphore(2), 0, 0
+
+    class Slow(Kept):
+        async def fold(self, batch: Batch) -> None:
+            nonlocal folding, most
+            folding += 1
+            most = max(most, folding)
+            for _ in range(20):  # the others would come in, if they might
+                await asyncio.sleep(0)
+            folding -= 1
+            await super().fold(batch)
+
+    positions = Positions(streams)
+    async with asyncio.timeout(PATIENCE), AsyncExitStack() as stack:
+        for stream in streams:
+            reading = consume_together(
+                [Consumer("tests", Slow(), positions)], made.log, [stream], metrics=made.metrics, turns=turns
+            )
+            await stack.enter_async_context(beside(reading))
+        for stream in streams:
+            await positions.reached(stream, 0)
+    assert most == 2
