@@ -28,6 +28,7 @@ from tests.notifier.test_webhook_delivery import webhook
 PCC = Route(frozenset({"pcc"}))
 MINUTE = timedelta(minutes=1)
 HANGS_SECONDS = 0.1
+PATIENT_SECONDS = 15.0
 APPRISE = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
@@ -38,19 +39,18 @@ class Place:
         self.server: Sink | Mailbox = Mailbox() if kind == "mail" else Sink()
         self.kind = kind
 
-    def channel(self) -> Channel:
+    def channel(self, seconds: float = HANGS_SECONDS) -> Channel:
+        """`seconds`: how long it waits for an answer, where it can be told so."""
         if isinstance(self.server, Mailbox):
             return MailChannel(Relay("mail", "127.0.0.1", self.server.port, "alerts@rozana.example", "none"))
         url = self.server.url(path="/")
         match self.kind:
             case "webhook":
-                return webhook(self.server, "there", deadline=HANGS_SECONDS)
+                return webhook(self.server, "there", deadline=seconds)
             case "alertmanager":
                 return AlertmanagerChannel(Manager("there", url, PCC))
             case _:
-                return OthersChannel(
-                    Others("there", (f"{url.replace('http', 'json')}?rto={HANGS_SECONDS}",), PCC, "en")
-                )
+                return OthersChannel(Others("there", (f"{url.replace('http', 'json')}?rto={seconds}",), PCC, "en"))
 
     def breaks(self, how: str, mended: asyncio.Event) -> None:
         if isinstance(self.server, Mailbox):
@@ -100,7 +100,7 @@ async def test_down_for_half_an_hour(kind: str, how: str, tmp_path: Path, monkey
                 await up.enter_async_context(place.server.serving(port=port))
             office.now += LONGEST_PAUSE
             for _ in range(3):
-                await office.sweep()
+                await office.sweep(channels=[place.channel(PATIENT_SECONDS)])
                 office.now += LONGEST_PAUSE
             came = place.heard()[len(tried) :]
             rows = await office.outbox()
