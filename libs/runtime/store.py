@@ -22,8 +22,20 @@ class Document:
     body: Mapping[str, Json]
 
 
-INDEXED = ("state", "district", "day", "status", "rule", "subject", "raised_at", "queue", "due_at")
-"""The members of a body that `find` may ask for, in every collection; each adapter keeps indexes on them."""
+INDEXED = (
+    "state",
+    "district",
+    "day",
+    "status",
+    "rule",
+    "subject",
+    "raised_at",
+    "queue",
+    "due_at",
+    "told_from",
+    "tenure_id",
+)
+"""The members of a body that `find` may ask for, in every collection."""
 INDEXES = (
     ("state", "day"),
     ("state", "raised_at"),
@@ -35,7 +47,8 @@ INDEXES = (
     ("raised_at",),
     ("queue", "due_at"),
 )
-"""Each serves documents by its first member, in the order of its second."""
+"""Each serves documents by its first member, in the order of its second. What stands in none of them narrows down what
+another member has found."""
 
 
 class DocumentStore(Protocol):

@@ -4,10 +4,10 @@ Two values, since no document is shared by two streams (guarantee 4): who may no
 collection of their alerts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,6 +28,19 @@ from libs.runtime.consumer import Unreadable
 from libs.runtime.projection import Documents, Projection
 
 Status = Literal["open", "acknowledged", "snoozed", "resolved"]
+Office = Literal["president", "pcc", "aicc"]
+OFFICES: Sequence[Office] = get_args(Office)
+"""From below. What one has been told, those above it may see, within their scope; what operators alone have, AICC."""
+
+
+def told_from(*audiences: Audience) -> Office:
+    """The lowest office among them."""
+    return next((office for office in OFFICES if office in audiences), OFFICES[-1])
+
+
+def may_see(role: str) -> Sequence[Office]:
+    """The values of `told_from` that a role may see; none for what is no office."""
+    return next((OFFICES[: at + 1] for at, office in enumerate(OFFICES) if office == role), ())
 
 
 def _absent(value: object) -> bool:
@@ -63,6 +76,8 @@ class Alert(BaseModel):
     level: int
     status: Status
     audience: tuple[Audience, ...]
+    told_from: Office
+    """The lowest office that it has been told to: who may see it. An escalation may widen it, nothing narrows it."""
     raised_at: datetime
     resolved_at: datetime | None = None
     how: str | None = None
@@ -112,7 +127,8 @@ def _after(known: Alert | None, event: Event, data: AlertData) -> Alert | None:
     changes: dict[str, object]
     match data:
         case AlertEscalated():
-            changes = {"level": data.level, "audience": data.audience, "status": "open"}
+            lowest = told_from(known.told_from, *data.audience)
+            changes = {"level": data.level, "audience": data.audience, "told_from": lowest, "status": "open"}
         case AlertReopened():
             changes = {"status": "open"}
         case AlertAcknowledged():
@@ -138,6 +154,7 @@ def _opened(event: Event, data: AlertRaised) -> Alert:
         level=data.level,
         status="open",
         audience=data.audience,
+        told_from=told_from(*data.audience),
         raised_at=data.at,
         evidence=data.evidence,
         history=(_line(event, data),),
@@ -161,7 +178,7 @@ def hold(_snapshot: Ignored, _documents: Documents, _unreadable: Unreadable) -> 
 
 ALERTS: Projection[Ignored] = Projection(
     name="alerts",
-    version=1,
+    version=2,
     kind="alerts",
     handles=frozenset({AlertRaised, AlertEscalated, AlertAcknowledged, AlertSnoozed, AlertReopened, AlertResolved}),
     initial=lambda _state: Ignored(),

@@ -21,7 +21,7 @@ from libs.runtime.permissions import allowed
 from libs.runtime.principal import Principal, contains
 from libs.runtime.problems import Problem
 from libs.runtime.store import Document
-from services.notifier.alerts import PROJECTIONS, Alert, Status
+from services.notifier.alerts import OFFICES, PROJECTIONS, Alert, Status, may_see
 from services.notifier.deliveries import Deliveries, Sent
 from services.notifier.handling import Acknowledge, Command, Snooze, handle
 from services.notifier.paging import BODY_BYTES, NOT_HERE, PAGE, ListOf, cursor_of, read_cursor, reads
@@ -55,9 +55,10 @@ def routes(
 
     @router.get("", response_model=Alerts, responses=FROM_LIST)
     async def list_alerts(principal: Authenticated, asked: ListOf, status: Status | None = None) -> JSONResponse:
-        """The alerts of one's own scope, the newest first, resolved ones included; a hundred a page."""
+        """The alerts of one's own scope that one is told, or those below; the newest first, resolved ones included; a
+        hundred a page."""
         require(principal, "GET /v1/alerts")
-        where = asked.where(principal, states, status)
+        where = asked.where(principal, states, status) | _told(principal)
         after = None if asked.cursor is None else read_cursor(asked.cursor)
         found = await alerts.page(_kinds(principal), where, after=after, limit=PAGE + 1)
         following = cursor_of(place(found[PAGE - 1])) if len(found) > PAGE else None
@@ -92,7 +93,7 @@ def routes(
         """The alert, unless it is none that this principal may know of."""
         for kind in _kinds(principal):
             document = await alerts.get(kind, alert_id.lower())
-            if document is not None and contains(principal.scope, str(document.body["subject"])):
+            if document is not None and _sees(principal, document):
                 return kind, document
         raise Problem(404, NOT_HERE)
 
@@ -132,6 +133,22 @@ async def _visible() -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise OutcomeUnknown("the alert does not show yet what was done to it") from None
+
+
+def _told(principal: Principal) -> dict[str, str | Sequence[str]]:
+    """What an alert's document must say for it to be the principal's: told to his office or one below it (AICC may see
+    all), and to a president himself, not to who held the district before him."""
+    offices = may_see(principal.role)
+    told: dict[str, str | Sequence[str]] = {} if offices == OFFICES else {"told_from": offices}
+    return told | ({"tenure_id": str(principal.tenure_id)} if principal.role == "president" else {})
+
+
+def _sees(principal: Principal, document: Document) -> bool:
+    """The same of one document, and that it lies in the principal's scope."""
+    told = _told(principal)
+    return contains(principal.scope, str(document.body["subject"])) and all(
+        document.body[name] in ([asked] if isinstance(asked, str) else asked) for name, asked in told.items()
+    )
 
 
 def _kinds(principal: Principal) -> list[Kind]:

@@ -9,16 +9,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.events.alerts import Rule
+from libs.events.alerts import ON_GRIEVANCES, Rule
 from libs.events.streams import STREAMS, Kind
 from libs.runtime.clock import Clock
+from libs.runtime.principal import Role
 from libs.runtime.store import Document, DocumentStore
-from services.notifier.alerts import Alert
+from services.notifier.alerts import OFFICES, Alert, may_see, told_from
 from services.notifier.contacts import Contacts
 from services.notifier.outbox import OUTBOX, Attempt, Delivery, Status, stored
 from services.notifier.reading import Place, deliveries_of, place
-from services.notifier.rules import RULES
-from services.notifier.watcher import TARGETS
+from services.notifier.rules.rule import LADDERS
 
 
 def _absent(value: object) -> bool:
@@ -48,6 +48,19 @@ class Sent(BaseModel):
     period: Annotated[str | None, Field(exclude_if=_absent)] = None
 
 
+def rules_for(role: Role, kinds: Sequence[Kind]) -> Sequence[str]:
+    """The rules whose alerts, in streams of `kinds`, an office may see at some level. Who is no office sees no content,
+    and so of all rules.
+    """
+    offices = may_see(role) or OFFICES
+    return [
+        rule
+        for rule, ladder in LADDERS.items()
+        if ("grievances" if rule in ON_GRIEVANCES else "alerts") in kinds
+        and any(told_from(*audience) in offices for audience in ladder)
+    ]
+
+
 class Retry(BaseModel):
     """Try again what is parked on a channel."""
 
@@ -72,19 +85,18 @@ class Deliveries:
         return sorted(shown, key=lambda sent: (sent.channel, sent.contact or ""))
 
     async def page(
-        self, kinds: Sequence[Kind], where: Mapping[str, str], *, after: Place | None, limit: int
+        self, rules: Sequence[str], where: Mapping[str, str], *, after: Place | None, limit: int
     ) -> Sequence[Document]:
-        """Up to `limit` documents behind `after`, the newest `raised_at` first, about alerts in streams of `kinds`."""
-        rules = [str(rule.name) for rule in RULES if TARGETS[rule.kind] in kinds]
+        """Up to `limit` documents behind `after`, the newest `raised_at` first, about alerts by one of `rules`."""
         asked: dict[str, str | Sequence[str]] = {"rule": rules, **where}
         if where.get("rule", rules[0]) not in rules:
             return []
         return await self._store.find(OUTBOX, asked, order_by="raised_at", descending=True, after=after, limit=limit)
 
-    async def retry(self, kinds: Sequence[Kind], where: Mapping[str, str], channel: str) -> int:
+    async def retry(self, rules: Sequence[str], where: Mapping[str, str], channel: str) -> int:
         """Make what is parked on the channel due at once, and say how many that were. The courier still looks first."""
         count, after = 0, None
-        while page := await self.page(kinds, {**where, "status": "parked"}, after=after, limit=100):
+        while page := await self.page(rules, {**where, "status": "parked"}, after=after, limit=100):
             parked = [(document, Delivery.model_validate(document.body)) for document in page]
             due = [
                 stored(document.id, document.version + 1, each.again())

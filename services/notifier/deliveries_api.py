@@ -14,7 +14,7 @@ from libs.runtime.permissions import allowed
 from libs.runtime.principal import Principal
 from services.notifier.alerts import PROJECTIONS
 from services.notifier.cursors import Cursors
-from services.notifier.deliveries import Deliveries, Retry, Sent
+from services.notifier.deliveries import Deliveries, Retry, Sent, rules_for
 from services.notifier.outbox import Status
 from services.notifier.paging import BODY_BYTES, PAGE, ListOf, reads, scope
 from services.notifier.reading import place
@@ -45,7 +45,9 @@ def delivery_routes(
         require(principal, "GET /v1/deliveries")
         where = asked.where(principal, states, status)
         after = None if asked.cursor is None else await cursors.read(asked.cursor)
-        found = await deliveries.page(_delivered_kinds(principal), where, after=after, limit=PAGE + 1)
+        found = await deliveries.page(
+            rules_for(principal.role, _delivered_kinds(principal)), where, after=after, limit=PAGE + 1
+        )
         following = await cursors.of(place(found[PAGE - 1])) if len(found) > PAGE else None
         content = allowed(principal, "GET /v1/alerts")
         aicc = allowed(principal, "stream:grievances")
@@ -59,7 +61,8 @@ def delivery_routes(
         body = await read_json_body(request, BODY_BYTES)
         check_json(body)
         retry = validate(Retry, body)
-        count = await deliveries.retry(_delivered_kinds(principal), scope(principal, None, states), retry.channel)
+        rules = rules_for(principal.role, _delivered_kinds(principal))
+        count = await deliveries.retry(rules, scope(principal, None, states), retry.channel)
         wake()
         return JSONResponse({"retried": count})
 

@@ -35,7 +35,7 @@ class AlertReader:
         return await self._store.get(await live_collection(self._store, PROJECTIONS[kind]), alert_id)
 
     async def page(
-        self, kinds: Collection[Kind], where: Mapping[str, str], *, after: Place | None, limit: int
+        self, kinds: Collection[Kind], where: Mapping[str, str | Sequence[str]], *, after: Place | None, limit: int
     ) -> Sequence[Document]:
         """Up to `limit` alerts behind `after`, the newest `raised_at` first."""
         found: list[Document] = []

@@ -46,7 +46,7 @@ class Routed(Protocol):
 
 
 MAY_KNOW: Mapping[Kind, frozenset[str]] = {
-    "alerts": frozenset(PERMISSIONS["stream:alerts"]) | {"operator"},
+    "alerts": frozenset(PERMISSIONS["stream:alerts"]),
     "grievances": frozenset(PERMISSIONS["stream:grievances"]),
 }
 """Who may read a channel that alerts in such a stream go to: of duties an operator may be told, of grievances AICC."""

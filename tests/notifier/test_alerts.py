@@ -16,8 +16,9 @@ from libs.events.clock import ClockReached
 from libs.events.envelope import Event, Recorded
 from libs.events.values import Cause
 from libs.runtime.consumer import Unreadable
+from libs.runtime.principal import ROLES
 from libs.runtime.projection import Body, Documents
-from services.notifier.alerts import ALERTS, GRIEVANCE_ALERTS
+from services.notifier.alerts import ALERTS, GRIEVANCE_ALERTS, may_see
 from tests.duty.events import code, named, tenure
 
 STREAM = "rozana.in-mp.alerts"
@@ -103,6 +104,7 @@ def test_a_raised_alert() -> None:
         "level": 1,
         "status": "open",
         "audience": ["president", "pcc"],
+        "told_from": "president",
         "raised_at": "2026-11-24T12:00:00Z",
         "resolved_at": None,
         "how": None,
@@ -187,3 +189,23 @@ def test_the_snapshot_comes_back() -> None:
 def test_the_two_collections_are_apart() -> None:
     assert (ALERTS.name, ALERTS.kind) == ("alerts", "alerts")
     assert (GRIEVANCE_ALERTS.name, GRIEVANCE_ALERTS.kind) == ("grievance_alerts", "grievances")
+
+
+def test_an_escalation_may_widen_who_sees_it_and_nothing_narrows_it() -> None:
+    shown = given(event(AlertRaised, 0, escalate_minutes=(), audience=("aicc",)))
+    seen = [shown.alert["told_from"]]
+    for offset, audience in enumerate([("pcc", "aicc"), ("aicc",), ("president",), ("operator",)], start=1):
+        shown.fold(event(AlertEscalated, offset, level=1 + offset, audience=audience))
+        seen.append(shown.alert["told_from"])
+    assert seen == ["aicc", "pcc", "pcc", "president", "president"]
+
+
+def test_what_operators_alone_are_told_only_aicc_sees_besides() -> None:
+    assert given(event(AlertRaised, 0, escalate_minutes=(), audience=("operator",))).alert["told_from"] == "aicc"
+    assert [may_see(role) for role in ROLES] == [
+        ("president",),
+        ("president", "pcc"),
+        ("president", "pcc", "aicc"),
+        (),
+        (),
+    ]

@@ -66,7 +66,7 @@ async def test_another_log_beside_the_store_ends_it(tmp_path: Path) -> None:
         await place.shows(4)
 
         async def kept() -> bool:
-            return bool(await place.store.ids("alerts.v1.0.snapshots"))
+            return bool(await place.store.ids("alerts.v2.0.snapshots"))
 
         await until(kept)
     (tmp_path / "log.db").unlink()

@@ -33,6 +33,7 @@ def delivery(kind: Kind = "alerts") -> Delivery:
         period="2026-11-23",
         level=1,
         audience=("pcc",),
+        told_from="pcc",
         raised_at=RAISED,
     )
 
@@ -53,6 +54,7 @@ def alert(*did: Did) -> Alert:
         level=1,
         status="open" if status == "escalated" else status,
         audience=("pcc",),
+        told_from="pcc",
         raised_at=RAISED,
         evidence=(),
         history=tuple(history),
