@@ -152,13 +152,28 @@ def _miss(
     yield from _put(day, code, entry, index, Status.MISSED, evidence)
 
 
+def doubt(day: OpenDay, code: str, entry: Entry) -> Iterator[Transition]:
+    """Nobody knows whether the pending entry was filed: it is unknown since its day opened. So is one that was pending
+    at the end of grace, and was excused after it: else the judgement, when it comes, would accuse it."""
+    index = len(entry.history) - 1 if entry.status is Status.PENDING else entry.stood(day.deadlines.grace_until)
+    if index is not None and entry.history[index].status is Status.PENDING:
+        yield from _put(day, code, entry, index + 1, Status.UNKNOWN, since=day.deadlines.opens)
+
+
 def _put(
-    day: OpenDay, code: str, entry: Entry, index: int, status: Status, evidence: str | None = None
+    day: OpenDay,
+    code: str,
+    entry: Entry,
+    index: int,
+    status: Status,
+    evidence: str | None = None,
+    *,
+    since: datetime | None = None,
 ) -> Iterator[Transition]:
-    """Give the entry a status since grace_until, behind what stood there. What came after it but before anybody judged,
-    lateness or an exception, is said again in its place."""
+    """Give the entry a status since an instant, by default grace_until, behind what stood there. What came after it but
+    before anybody judged, lateness or an exception, is said again in its place."""
     tenure_id = entry.history[index - 1].tenure_id
-    entry.history.insert(index, Change(day.deadlines.grace_until, status, tenure_id, evidence))
+    entry.history.insert(index, Change(since or day.deadlines.grace_until, status, tenure_id, evidence))
     for before, now in pairwise(entry.history[index - 1 :]):
         yield StatusChanged(day.day, code, before.status, now.status, now.tenure_id, now.at, now.evidence)
 

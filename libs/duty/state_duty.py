@@ -119,8 +119,7 @@ class StateDuty(DutyState):
             for code, entry in day.entries.items():
                 if key in {code, self.state} and not day.closed and entry.report_id is None:
                     entry.held = True
-                    if entry.status is Status.PENDING:
-                        transitions.append(owed.settle(day, code, entry, Status.UNKNOWN, day.deadlines.opens))
+                    transitions += judge.doubt(day, code, entry)
         return tuple(transitions)
 
     def next_due(self) -> datetime | None:

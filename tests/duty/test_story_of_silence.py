@@ -302,6 +302,16 @@ def test_a_record_of_the_state_holds_all_its_districts_and_other_keys_none() -> 
     ).shows("guna", DAY, "unknown").shows("dhar", DAY, "unknown")
 
 
+def test_a_day_excused_after_its_grace_is_not_missed_before_that_when_a_record_cannot_be_read() -> None:
+    """The clock was late: the day's judgement came after both, and called the silence before the excuse a miss."""
+    exception = excused("guna", DAY, at="2026-11-24T01:00")
+    guna().when(exception).hold(code("guna"), "2026-11-24T02:00").then(
+        changed("guna", day=DAY, to="unknown", at="2026-11-23T00:00"),
+        changed("guna", day=DAY, before="unknown", to="excused", at="2026-11-24T01:00", by=exception),
+        changed("guna", day=NEXT_DAY, to="unknown", at="2026-11-24T00:00"),
+    ).shows("guna", DAY, "excused").when(clock_reached(GRACE_ENDS)).then_no(DayMissed).shows("guna", DAY, "excused")
+
+
 def test_what_is_settled_or_judged_is_not_held() -> None:
     guna().when(filed("guna", DAY, NOON)).hold(code("guna"), NOON).then_no().shows("guna", DAY, "on_time", held=False)
     guna().when(clock_reached(GRACE_ENDS)).hold(code("guna"), NOON).shows("guna", DAY, "missed", held=False).shows(

@@ -223,7 +223,7 @@ def test_what_was_written_where_the_erasure_was_not_known_yet_is_destroyed_too()
     assert [(each.by, each.offset) for each in story.case(about).letters] == [("complainant", 0), ("complainant", 2)]
 
 
-@pytest.mark.parametrize("status", ALL)
+@pytest.mark.parametrize("status", sorted(ALL))
 def test_a_text_is_outlived_when_its_days_after_the_end_have_passed(status: Status) -> None:
     story, about, _ = brought_to(status)
     story.cases.policy = adopted(keep_days=30)
