@@ -90,8 +90,9 @@ async def open_collection(store: DocumentStore, projection: Projection[Any]) -> 
     """The live collection, for its writer: makes the pointer at the first start. Raises StartRefused."""
     if await live(store, projection) is None:
         known = await pointer_of(store, projection) or Pointer(projection.version, -1)
-        name = collection_name(projection, known.generation + 1)
-        await change(store, projection, replace(known, collection=name))
+        if known.collection is None:  # else another was starting, too, and was faster: its collection is the live one
+            name = collection_name(projection, known.generation + 1)
+            await change(store, projection, replace(known, collection=name))
     return await live_collection(store, projection)
 
 

@@ -1,7 +1,7 @@
 """Which collection is live: one pointer a version of a projection, moved by whoever read it last; leases and seals."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -177,3 +177,25 @@ async def test_a_seal_that_nobody_takes_off_is_taken_off_by_a_member(store: Docu
     assert await pointer_of(store, COUNTS) == Pointer(1, 2, FIRST)
     # and who had set it comes too late
     assert await change(store, COUNTS, replace(pointer, collection="counts.v1.2", sealed=False)) is None
+
+
+class OtherIsFasterStill(OtherIsFaster):
+    """The other one comes after this one has seen that nobody has begun."""
+
+    async def ids(self, collection: str) -> Sequence[str]:
+        return await self._store.ids(collection)
+
+    async def get_many(self, collection: str, document_ids: Sequence[str]) -> Mapping[str, Document]:
+        found = await self._store.get_many(collection, document_ids)
+        if not document_ids:
+            await change(self._store, COUNTS, Pointer(1, -1, FIRST))
+        return found
+
+
+async def test_of_two_first_starts_at_one_time_the_later_takes_the_collection_of_the_other(
+    store: DocumentStore,
+) -> None:
+    """Else it named another one: what was folded was folded again, and until then nobody found it."""
+    other: Any = OtherIsFasterStill(store)
+    assert await open_collection(other, COUNTS) == FIRST
+    assert await live(store, COUNTS) == Pointer(1, 0, FIRST)
