@@ -18,6 +18,7 @@ from libs.events.envelope import Event, format_instant
 from libs.events.outages import OutageCredited
 from libs.events.streams import Kind, stream_name
 from libs.runtime.clock import Clock
+from libs.runtime.errors import Unavailable
 from libs.runtime.log import EventLog
 from libs.runtime.telemetry import Metrics
 from services.notifier.heartbeats import SYSTEM, Heartbeats
@@ -26,6 +27,8 @@ from services.notifier.watcher import Watcher
 
 APPEND_DEADLINE = timedelta(seconds=5)
 """So long after an instant, all that was received by then is in the log, or was answered with 503 (guarantee 1)."""
+AGAIN_SECONDS = 1.0
+"""Of real time: so long after the log took nothing it is tried again."""
 
 
 class Timekeeper:
@@ -39,7 +42,7 @@ class Timekeeper:
         self._metrics = metrics
 
     async def keep(self, kind: Kind, state: str) -> Never:
-        """Append what falls due in the stream, one instant after the other, for ever. Raises what the log raises."""
+        """Append what falls due in the stream, one instant after the other, for ever."""
         stream = stream_name(kind, state)
         if kind == "reports":
             self._metrics.outage_minutes_credited.labels(state)  # at 0 from the start: else no increase is seen
@@ -53,7 +56,10 @@ class Timekeeper:
             elif self._clock.now() < due + APPEND_DEADLINE:
                 await _first(self._clock.sleep_until(due + APPEND_DEADLINE), positions.reached(stream, end))
             else:
-                await (self._judge(state, due) if kind == "reports" else self._reach(kind, state, due))
+                try:
+                    await (self._judge(state, due) if kind == "reports" else self._reach(kind, state, due))
+                except Unavailable:  # a full disk, say: what is due then stays due, and what was written is read
+                    await asyncio.sleep(AGAIN_SECONDS)
 
     async def _judge(self, state: str, due: datetime) -> None:
         """Append what outages give back to the days that `due` judges; and when that is nothing more, clock.reached."""
