@@ -207,14 +207,20 @@ async def consume_together(
             show(consumer.name, rest.stream, rest.checkpoint.offset + 1)
 
     async with log.reader(begins) as reader:
-        put_off = True
-        while True:
-            polled = await reader.poll(max_records=max_records, timeout=POLL_SECONDS if put_off else QUIET_SECONDS)
+
+        async def round_of(timeout: float) -> int:  # noqa: ASYNC109 -- as the reader's
+            """How many records came. A quiet reader keeps none of them: they are gone with this call."""
+            polled = await reader.poll(max_records=max_records, timeout=timeout)
             for stream, records in polled.items():
                 async with turns:
                     await take(stream, records)
+            return sum(map(len, polled.values()))
+
+        put_off = True
+        while True:
+            came = await round_of(POLL_SECONDS if put_off else QUIET_SECONDS)
             put_off = any([await each.sink.rest() for each in consumers])
-            if pause is not None and 0 < sum(map(len, polled.values())) < max_records:
+            if pause is not None and 0 < came < max_records:
                 await pause()
 
 
