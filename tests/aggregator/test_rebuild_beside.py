@@ -98,9 +98,9 @@ async def test_readers_and_writers_go_on_and_no_offset_falls(made: World, tmp_pa
         assert (done.live, done.hash) == (True, done.live_hash)
         at = len(seen)
         await until(lambda: len(seen) > at + 20 and seen[-1] > seen[at])  # members fold on in the new one
+        await until(lambda: "projections go on from what the store says now" in made.lines.getvalue())
     assert seen == sorted(seen)
     assert await live_collection(made.store, STATE_DAYS) == done.collection
-    assert "projections go on from what the store says now" in made.lines.getvalue()
     await right(made, tmp_path)
     async with busy(made) as seen:
         assert await rebuilding(made).go_back() == FIRST
