@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from libs.runtime.component import Background
-from libs.runtime.errors import Reopen, Unavailable
+from libs.runtime.errors import Unavailable
 from libs.runtime.log import EventLog, LogReader, NewRecord, Record
 from libs.runtime.membership import fence
 from libs.runtime.store import Document, DocumentStore
@@ -26,20 +26,21 @@ LONGEST_WAIT = 2.0
 """Seconds of real time before a call is made again; twice as long each time."""
 
 _in_loop: ContextVar[bool] = ContextVar("_in_loop", default=False)
-_once: ContextVar[bool] = ContextVar("_once", default=False)
+Look = Callable[[], Awaitable[object]]
+_look: ContextVar[Look | None] = ContextVar("_look", default=None)
 
 
 @contextlib.contextmanager
-def once() -> Iterator[None]:
-    """What a loop puts here is not put again after an outage: Reopen is raised when it is over.
+def looking(look: Look) -> Iterator[None]:
+    """What a loop puts here is put again after an outage only behind `look`, which raises where it must not be.
 
     For what must not be written over an older copy of the store, which may be what has come back.
     """
-    token = _once.set(True)
+    token = _look.set(look)
     try:
         yield
     finally:
-        _once.reset(token)
+        _look.reset(token)
 
 
 def in_loop(work: Background) -> Background:
@@ -61,7 +62,8 @@ class _Patience:
         self._calls = 0
         """How many wait now."""
 
-    async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def __call__(self, call: Callable[[], Awaitable[T]], again: Callable[[], Awaitable[T]] | None = None) -> T:
+        """What `call` answers, or else `again`, by default the same, when it is over. Raises what they raise."""
         try:
             return await call()
         except Unavailable as error:
@@ -70,13 +72,16 @@ class _Patience:
             if not self._calls:
                 self._logger.warning(self._waiting, reason=str(error))
         self._calls += 1
+        answered = True
         try:
-            result = await self._again(call)
+            return await self._again(again or call)
+        except asyncio.CancelledError:
+            answered = False
+            raise
         finally:
             self._calls -= 1
-        if not self._calls:
-            self._logger.info(self._over)
-        return result
+            if answered and not self._calls:
+                self._logger.info(self._over)
 
     async def _again(self, call: Callable[[], Awaitable[T]]) -> T:
         wait = FIRST_WAIT
@@ -152,13 +157,14 @@ class PatientStore:
         return await self._patience(lambda: self._store.get_many(collection, document_ids))
 
     async def put(self, collection: str, documents: Sequence[Document]) -> Sequence[bool]:
-        if not _once.get() or not _in_loop.get():
-            return await self._patience(lambda: self._store.put(collection, documents))
-        try:
+        look = _look.get()
+
+        async def again() -> Sequence[bool]:
+            if look is not None:
+                await look()
             return await self._store.put(collection, documents)
-        except Unavailable:
-            await self.get(collection, "")
-            raise Reopen(f"the store was away while something was put into {collection}") from None
+
+        return await self._patience(lambda: self._store.put(collection, documents), again)
 
     async def find(
         self,

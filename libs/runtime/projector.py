@@ -13,8 +13,8 @@ from libs.events.envelope import Recorded, format_instant
 from libs.events.streams import STREAMS, state_of
 from libs.runtime.consumer import Batch, Checkpoint, all_done, breathe
 from libs.runtime.errors import Reopen
-from libs.runtime.patience import once
-from libs.runtime.pointer import LEASE_SECONDS, Lease, open_collection, snapshots_of
+from libs.runtime.patience import looking
+from libs.runtime.pointer import Lease, open_collection, snapshots_of
 from libs.runtime.projection import Body, Documents, Projection, Snapshot
 from libs.runtime.store import Document, DocumentStore
 from libs.runtime.telemetry import Logger
@@ -24,6 +24,8 @@ SNAPSHOT_SHARE = 0.05
 """Of a projector's time, at most so much goes into snapshots: replaying faster than life, it keeps them less often."""
 LATEST_SNAPSHOT_SECONDS = 10.0
 """But not less often than this: one stall of the disk must not make what is shown old for long."""
+SEEN_SECONDS = 1.0
+"""So long what was written is taken to be there still: in less, no store goes away and comes back as an older copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class Projector(Generic[Snapshot]):
     """The sink that folds one projection into one collection. `now` is real time in seconds.
 
     With a `lease`, the collection is the live one, and Reopen is raised when that is another one by now. So it is when
-    the store does not hold the snapshot that was last kept, because an older copy has come back in its place.
+    the store does not hold what was last written, because an older copy has come back in its place: what else is
+    missing from that copy can be folded again only from its own snapshot.
     """
 
     def __init__(
@@ -84,9 +87,10 @@ class Projector(Generic[Snapshot]):
         self._lease = lease
         self._now = now
         self._streams: dict[str, _Folded[Snapshot]] = {}
-        self._kept: tuple[str, int] | None = None
-        """The snapshot that was last kept: its stream, and how far it is."""
-        self._look_due = float("-inf")
+        self._written: tuple[str, str, int] | None = None
+        """What was last written: collection, id and version. All that was written before it is as durable."""
+        self._seen = float("-inf")
+        """When it was last known to be there, by `now`."""
 
     async def checkpoint(self, stream: str) -> Checkpoint | None:
         found = await self._store.get(snapshots_of(self._collection), stream)
@@ -99,7 +103,7 @@ class Projector(Generic[Snapshot]):
             snapshot = body["snapshot"]
             assert isinstance(snapshot, Mapping)  # noqa: S101 -- written by _keep
             folded = _Folded(self._projection.load(snapshot), at, str(event_time) if event_time else None, at)
-            self._kept = (stream, at.offset)
+            self._written = (snapshots_of(self._collection), stream, at.offset)
         self._streams[stream] = folded
         return folded.checkpoint
 
@@ -125,7 +129,7 @@ class Projector(Generic[Snapshot]):
             if type(item.event.data) in projection.handles:
                 projection.evolve(folded.snapshot, documents, item)
         if touched := documents.touched():
-            await self._store.put(self._collection, touched)
+            await self._put(self._collection, touched)
         if last is not None:
             folded.event_time = format_instant(last.event.time)
         folded.checkpoint = batch.checkpoint
@@ -140,9 +144,7 @@ class Projector(Generic[Snapshot]):
             for stream, folded in self._streams.items()
             if folded.checkpoint != folded.stored and now >= folded.due
         }
-        if due or now >= self._look_due:
-            await self._look()
-            self._look_due = now + LEASE_SECONDS
+        await self._look_again()
         if due:
             await all_done(self._keep(stream, folded) for stream, folded in due.items())
             share = (self._now() - now) * len(self._streams) / len(due)
@@ -156,13 +158,25 @@ class Projector(Generic[Snapshot]):
             if folded.checkpoint != folded.stored:
                 await self._keep(stream, folded)
 
+    async def _put(self, collection: str, documents: Sequence[Document]) -> None:
+        await self._look_again()
+        with looking(self._look):
+            await self._store.put(collection, documents)
+        self._written = (collection, documents[-1].id, documents[-1].version)
+        self._seen = self._now()
+
+    async def _look_again(self) -> None:
+        if self._now() >= self._seen + SEEN_SECONDS:
+            await self._look()
+
     async def _look(self) -> None:
         """Raises Reopen when the store has gone back: what was folded since would be missing from it for good."""
-        if self._kept is not None:
-            stream, offset = self._kept
-            found = await self._store.get(snapshots_of(self._collection), _as_of_id(stream))
-            if found is None or found.version < offset:
+        if self._written is not None:
+            collection, document_id, version = self._written
+            found = await self._store.get(collection, document_id)
+            if found is None or found.version < version:
                 raise Reopen(f"the store holds less of {self._collection} than was written: it is an older copy")
+        self._seen = self._now()
 
     async def _keep(self, stream: str, folded: _Folded[Snapshot]) -> None:
         at = folded.checkpoint
@@ -174,13 +188,11 @@ class Projector(Generic[Snapshot]):
             "snapshot": self._projection.dump(folded.snapshot),
         }
         reached: Body = {"stream": stream, "event_time": folded.event_time}
-        with once():  # after an outage the store may be an older copy: looked at first, and then written
-            await self._store.put(
-                snapshots_of(self._collection),
-                [Document(stream, at.offset, body), Document(_as_of_id(stream), at.offset, reached)],
-            )
+        await self._put(
+            snapshots_of(self._collection),
+            [Document(stream, at.offset, body), Document(_as_of_id(stream), at.offset, reached)],
+        )
         folded.stored = at
-        self._kept = (stream, at.offset)
 
 
 async def reopened(

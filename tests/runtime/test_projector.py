@@ -10,12 +10,14 @@ import pytest
 from libs.events.envelope import Event, Recorded
 from libs.events.reports import ReportFiled
 from libs.runtime.consumer import Batch, Checkpoint, Unreadable
-from libs.runtime.errors import Reopen
+from libs.runtime.errors import Reopen, Unavailable
+from libs.runtime.patience import PatientStore, in_loop
 from libs.runtime.pointer import Lease, open_collection, snapshots_of
 from libs.runtime.projection import Body, Documents, Projection, collection_hash
 from libs.runtime.projector import AsOf, Projector, as_of
 from libs.runtime.store import Document, DocumentStore
 from libs.runtime.store_sqlite import open_store
+from libs.runtime.telemetry import get_logger
 from tests.duty.events import STREAM, clock_reached, filed, recorded
 from tests.runtime.streams import NOW
 
@@ -235,14 +237,81 @@ async def test_when_an_older_copy_of_the_store_has_come_back_it_says_so_and_writ
     ticks[0] = 20.0
     with pytest.raises(Reopen, match="it is an older copy"):  # though nothing has come
         await projector.rest()
-    await projector.fold(batch(2, report("guna", 2)))
     with pytest.raises(Reopen, match="it is an older copy"):
-        await projector.rest()
+        await projector.fold(batch(2, report("guna", 2)))
     found = await store.get(snapshots_of(COLLECTION), STREAM)
     assert found is not None
     assert found.version == 0
     again = Projector(COUNTS, store, COLLECTION)
     assert await again.checkpoint(STREAM) == Checkpoint(0, "event 0", "the log")
+
+
+class Faltering(Watched):
+    """Does not answer to the next put, once: what it was to write is done, or else an older copy comes back."""
+
+    older: Mapping[str, Sequence[Document]] | None = None
+    falters = False
+
+    async def put(self, collection: str, documents: Sequence[Document]) -> Sequence[bool]:
+        if not self.falters:
+            return await super().put(collection, documents)
+        self.falters = False
+        if self.older is None:
+            await super().put(collection, documents)
+        else:
+            for name, kept in self.older.items():
+                await self.store.drop(name)
+                await self.store.put(name, kept)
+        raise Unavailable("no answer within 5 s")
+
+    async def copy(self) -> None:
+        both = (COLLECTION, snapshots_of(COLLECTION))
+        self.older = {name: await self.store.find(name, {}) for name in both}
+
+
+async def test_a_store_that_was_only_slow_is_gone_on_with(store: Watched) -> None:
+    ticks, slow = [0.0], Faltering(store.store)
+    patient = PatientStore(slow, get_logger("test"))
+    projector = Projector(COUNTS, patient, COLLECTION, now=lambda: ticks[0])
+
+    async def run() -> None:
+        await projector.checkpoint(STREAM)
+        for number in range(4):
+            ticks[0] += 10.0
+            slow.falters = number % 2 == 1
+            await projector.fold(batch(number, report("guna", number)))
+            slow.falters = number % 2 == 0
+            await projector.keep()
+
+    await in_loop(run)()
+    found = await store.get(COLLECTION, "in-mp.guna")
+    assert found is not None
+    assert found.body["offsets"] == [0, 1, 2, 3]
+    assert await as_of(store, COLLECTION, [STREAM]) == {STREAM: AsOf(3, "2026-11-23T14:30:00Z")}
+
+
+@pytest.mark.parametrize("at", ["fold", "keep"])
+async def test_what_an_older_copy_lacks_is_missed_though_its_snapshot_is_the_one_last_kept(
+    store: Watched, at: str
+) -> None:
+    """It was copied behind that snapshot, and before the documents that came then: those are folded again."""
+    gone = Faltering(store.store)
+    projector = Projector(COUNTS, PatientStore(gone, get_logger("test")), COLLECTION, now=lambda: 0.0)
+
+    async def run() -> None:
+        await projector.checkpoint(STREAM)
+        await projector.fold(batch(0, report("guna", 0)))
+        await projector.keep()
+        await gone.copy()
+        await projector.fold(batch(1, report("bhind", 1)))
+        gone.falters = True
+        with pytest.raises(Reopen, match="it is an older copy"):
+            await (projector.keep() if at == "keep" else projector.fold(batch(2, report("guna", 2))))
+
+    await in_loop(run)()
+    again = Projector(COUNTS, store, COLLECTION)
+    assert await again.checkpoint(STREAM) == Checkpoint(0, "event 0", "the log")
+    assert await store.get(COLLECTION, "in-mp.bhind") is None
 
 
 async def test_with_a_lease_nothing_is_begun_in_a_collection_that_is_not_the_live_one(store: Watched) -> None:
