@@ -7,16 +7,27 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 from rozana.commands.serve import _alone
 from tests.servers.server import free_port
 
 SPAWNER = multiprocessing.get_context("forkserver")
-SPAWNER.set_forkserver_preload(["tests.e2e.members", "rozana.compose", "libs.runtime.membership_kafka", "uvloop"])
+SPAWNER.set_forkserver_preload(
+    [
+        "tests.e2e.members",
+        "tests.e2e.schedules",
+        "rozana.assembly",
+        "libs.runtime.log_kafka",
+        "libs.runtime.membership_kafka",
+        "libs.runtime.store_mongo",
+        "uvloop",
+    ]
+)
 """Every process is forked from one that has imported all there is: it starts in a tenth of the time."""
 ENDS_SECONDS = 60.0
 AWAY = "see whether "
@@ -39,9 +50,20 @@ def _tell(*_: object) -> None:
     """What every task waits for: the last words of one that does not end."""
     for each in gc.get_objects():
         if isinstance(each, asyncio.Task) and not each.done():
-            own = [frame for frame in each.get_stack() if "site-packages" not in frame.f_code.co_filename]
-            where = [f"{frame.f_code.co_qualname}:{frame.f_lineno}" for frame in own]
+            where = " > ".join(_awaits(each.get_coro()))
             sys.stderr.write(f"{each.get_name()} {each.cancelling()} {where}\n")
+    sys.stderr.flush()
+
+
+def _awaits(awaited: Any) -> Iterator[str]:
+    """Down from a task's coroutine to what it waits for; a task's own stack shows no more than the first of them."""
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
+        if frame is None:
+            yield type(awaited).__name__
+        else:
+            yield f"{frame.f_code.co_qualname}:{frame.f_lineno}"
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "ag_await", None)
 
 
 @dataclass
