@@ -20,7 +20,7 @@ SPAWNER = multiprocessing.get_context("forkserver")
 SPAWNER.set_forkserver_preload(
     [
         "tests.e2e.members",
-        "tests.e2e.schedules",
+        "tests.e2e.running",
         "rozana.assembly",
         "libs.runtime.log_kafka",
         "libs.runtime.membership_kafka",
