@@ -204,7 +204,7 @@ def misses_before(duty: DutyState, code: str, tenure_id: str | None, day: date, 
     return count + before.count if before.tenure_id == tenure_id else count
 
 
-def forget(duty: DutyState) -> None:
+def forget(duty: DutyState) -> Iterator[OpenDay]:
     """Let go of days that are locked for good by the stream's clock, and keep of them only the count of misses."""
     while len(duty.days) > 1 and duty.clock is not None:
         day = next(iter(duty.days.values()))
@@ -218,3 +218,4 @@ def forget(duty: DutyState) -> None:
             elif entry.status is not Status.EXCUSED:
                 district.misses = Misses()
         del duty.days[day.day]
+        yield day

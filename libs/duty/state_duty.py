@@ -69,6 +69,8 @@ class Step:
     transitions: tuple[Transition, ...] = ()
     days: Mapping[date, OpenDay] = field(default_factory=dict, compare=False)
     """Each day that a transition names, as it now stands: also one that the event let go of."""
+    let_go: tuple[OpenDay, ...] = field(default=(), compare=False)
+    """The days that are locked for good and no longer known, from the oldest on."""
 
 
 @dataclass(slots=True)
@@ -102,9 +104,8 @@ class StateDuty(DutyState):
             case _:
                 transitions += self._apply(event)
         days = {each.day: self.days[each.day] for each in transitions}
-        if may_forget:
-            judge.forget(self)
-        return Step(outcome, tuple(transitions), days)
+        let_go = tuple(judge.forget(self)) if may_forget else ()
+        return Step(outcome, tuple(transitions), days, let_go)
 
     def hold(self, key: str, at: datetime, offset: int) -> tuple[Transition, ...]:
         """The record at `offset`, about the district (or state) `key`, cannot be read: nobody is accused.

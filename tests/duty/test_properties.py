@@ -11,7 +11,16 @@ from libs.duty.deadlines import deadlines
 from libs.duty.outages import Gap
 from libs.duty.outcomes import EFFECTS, Effect, Outcome
 from libs.duty.state_duty import StateDuty
-from libs.duty.transitions import DayClosed, DayMissed, ReminderDue, ReportKept, Status, StatusChanged, Transition
+from libs.duty.transitions import (
+    DayClosed,
+    DayMissed,
+    DayOpened,
+    ReminderDue,
+    ReportKept,
+    Status,
+    StatusChanged,
+    Transition,
+)
 from libs.events.calendar import HolidayDeclared, HolidayRevoked
 from libs.events.envelope import Event
 from libs.events.policy import PolicyAdopted
@@ -131,6 +140,16 @@ def test_a_crash_anywhere_changes_nothing(log: Sequence[Logged], data: st.DataOb
             again = StateDuty.load(again.dump())
         assert again.evolve(record) == step
     assert again.dump() == plain.duty.dump()
+
+
+@settings(max_examples=60)
+@given(logs(delays=SLOW), st.sampled_from([timedelta(seconds=5), *LAGS]))
+def test_every_day_that_was_opened_is_known_or_was_let_go_of_once(log: Sequence[Logged], lag: timedelta) -> None:
+    run = Run(lag=lag).through(log)
+    opened = [each.day for each in run.transitions if isinstance(each, DayOpened)]
+    let_go = [day for _, step in run.steps for day in step.let_go]
+    assert [day.day for day in let_go] + list(run.duty.days) == opened
+    assert all(day.closed for day in let_go)
 
 
 @settings(max_examples=120)

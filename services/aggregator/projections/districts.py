@@ -6,7 +6,6 @@ duty. Days that it lets go of never change again: the snapshot keeps a letter of
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from functools import lru_cache, partial
 from typing import cast
 
@@ -67,11 +66,9 @@ def keys(_recorded: Recorded) -> Iterable[str]:
 def evolve(snapshot: Districts, documents: Documents, recorded: Recorded) -> None:
     """Fold one event, and make anew the document of each district about which it changed something."""
     duty = snapshot.duty
-    known = dict(duty.days)
     step = duty.evolve(recorded)
-    # Days are let go of from the oldest on.
-    let_go = next(iter(known), None) not in duty.days and _let_go(snapshot, {**known, **step.days})
-    touched = set(duty.roster.districts) if let_go else _touched(duty, step.transitions)
+    _let_go(snapshot, step.let_go)
+    touched = set(duty.roster.districts) if step.let_go else _touched(duty, step.transitions)
     match recorded.event.data:
         case (
             DistrictAdded(district=code)
@@ -91,17 +88,15 @@ def hold(snapshot: Districts, documents: Documents, unreadable: Unreadable) -> N
     _show(snapshot, documents, _touched(snapshot.duty, transitions), None)
 
 
-def _let_go(snapshot: Districts, days: Mapping[date, OpenDay]) -> bool:
-    """Keep what must be kept of those of `days` that the duty has just let go of. Whether there were any."""
-    gone = [days[day] for day in sorted(days.keys() - snapshot.duty.days.keys())]
-    for day in gone:
+def _let_go(snapshot: Districts, days: Iterable[OpenDay]) -> None:
+    """Keep what must be kept of days that the duty has just let go of."""
+    for day in days:
         for code in snapshot.duty.roster.districts:
             past, entry = snapshot.past.setdefault(code, Past()), day.entries.get(code)
             past.strip = (past.strip + letter(entry))[-LONGEST:]
             if entry is not None and entry.tenure_id is not None:
                 score = past.scores.get(entry.tenure_id, Score())
                 past.scores[entry.tenure_id] = score.after([entry.status])
-    return bool(gone)
 
 
 def _touched(duty: StateDuty, transitions: Iterable[Transition]) -> set[str]:
