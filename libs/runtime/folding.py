@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from libs.runtime.consumer import Batch, Checkpoint, replay
+from libs.runtime.batch import Batch, Checkpoint
+from libs.runtime.consumer import replay
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.log import EventLog
 from libs.runtime.projection import Projection

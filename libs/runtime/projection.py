@@ -9,7 +9,7 @@ from libs.events.canonical import canonical_hash
 from libs.events.envelope import Recorded
 from libs.events.streams import Kind
 from libs.events.values import EventData
-from libs.runtime.consumer import Unreadable
+from libs.runtime.batch import Unreadable
 from libs.runtime.store import Document, DocumentStore, Json
 
 Body = Mapping[str, Json]

@@ -11,7 +11,8 @@ from typing import Any, Generic, Never
 
 from libs.events.envelope import Recorded, format_instant
 from libs.events.streams import STREAMS, state_of
-from libs.runtime.consumer import Batch, Checkpoint, all_done, breathe
+from libs.runtime.batch import Batch, Checkpoint, breathe
+from libs.runtime.consumer import all_done
 from libs.runtime.errors import Reopen
 from libs.runtime.patience import looking
 from libs.runtime.pointer import Lease, open_collection, snapshots_of

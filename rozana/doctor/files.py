@@ -13,7 +13,8 @@ from typing import cast
 from libs.duty.state_duty import StateDuty
 from libs.events.envelope import format_instant
 from libs.events.streams import STREAMS, keeps_hours, stream_name
-from libs.runtime.consumer import Checkpoint, position_after
+from libs.runtime.batch import Checkpoint
+from libs.runtime.consumer import position_after
 from libs.runtime.errors import LogMismatch, RozanaError
 from libs.runtime.letters import Letter, letters
 from libs.runtime.log import EventLog

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from libs.events.streams import STREAMS, stream_name
+from libs.runtime.batch import Checkpoint
 from libs.runtime.comparing import Pair, Place, pairs
-from libs.runtime.consumer import Checkpoint, position_after
+from libs.runtime.consumer import position_after
 from libs.runtime.errors import LogMismatch, ReadStopped, StartRefused
 from libs.runtime.folding import Folding
 from libs.runtime.log import EventLog

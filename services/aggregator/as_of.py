@@ -9,7 +9,8 @@ from datetime import date
 from libs.duty.state_duty import StateDuty
 from libs.events.envelope import Recorded, format_instant
 from libs.events.streams import stream_name
-from libs.runtime.consumer import Batch, Checkpoint, replay
+from libs.runtime.batch import Batch, Checkpoint
+from libs.runtime.consumer import replay
 from libs.runtime.errors import ReadStopped, Unavailable
 from libs.runtime.log import EventLog
 from libs.runtime.problems import FieldError, Problem

@@ -17,7 +17,7 @@ from starlette.types import Send
 from libs.events.codec import UndecodableEvent, decode
 from libs.events.envelope import Recorded
 from libs.events.streams import stream_name
-from libs.runtime.consumer import Batch, Checkpoint
+from libs.runtime.batch import Batch, Checkpoint
 from libs.runtime.http import Stopping, cut
 from libs.runtime.log import EventLog, Record
 from libs.runtime.positions import Positions

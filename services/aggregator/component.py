@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from libs.events.streams import stream_name
+from libs.runtime.batch import Batch
 from libs.runtime.clock import Clock
 from libs.runtime.component import Background, Component
-from libs.runtime.consumer import Batch
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.gauges import look_after_gauges
 from libs.runtime.health import Health

@@ -9,7 +9,7 @@ from fastapi.sse import format_sse_event
 
 from libs.events.codec import encode_structured
 from libs.events.envelope import Event, Recorded
-from libs.runtime.consumer import Batch
+from libs.runtime.batch import Batch
 from libs.runtime.http import Stopping
 from libs.runtime.positions import Positions
 

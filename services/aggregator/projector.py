@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any, Never
 
 from libs.events.streams import stream_name
-from libs.runtime.consumer import Batch, Checkpoint, Consumer, consume_together
+from libs.runtime.batch import Batch, Checkpoint
+from libs.runtime.consumer import Consumer, consume_together
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.log import EventLog
 from libs.runtime.pointer import Lease

@@ -6,8 +6,8 @@ from typing import cast
 
 from libs.duty.counts import COUNTED
 from libs.events.envelope import Recorded
+from libs.runtime.batch import Batch
 from libs.runtime.clock import Clock
-from libs.runtime.consumer import Batch
 from libs.runtime.errors import Unavailable
 from libs.runtime.telemetry import Metrics
 from services.aggregator.reading import Reading

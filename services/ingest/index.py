@@ -11,7 +11,7 @@ from libs.events.policy import PolicyAdopted
 from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
 from libs.events.streams import Kind, state_of, stream_name
 from libs.grievances.cases import Cases
-from libs.runtime.consumer import Batch, Checkpoint, Unreadable, breathe
+from libs.runtime.batch import Batch, Checkpoint, Unreadable, breathe
 from libs.runtime.log import EventLog, Record
 from libs.runtime.positions import Positions
 from services.ingest.known import Known

@@ -24,7 +24,7 @@ from libs.events.alerts import (
 )
 from libs.events.envelope import Event, Recorded
 from libs.events.streams import Kind
-from libs.runtime.consumer import Unreadable
+from libs.runtime.batch import Unreadable
 from libs.runtime.projection import Documents, Projection
 
 Status = Literal["open", "acknowledged", "snoozed", "resolved"]

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from libs.events.alerts import AlertData, AlertRaised, AlertResolved
 from libs.events.envelope import Recorded
 from libs.events.streams import Kind, state_of
+from libs.runtime.batch import Batch
 from libs.runtime.clock import Clock
-from libs.runtime.consumer import Batch
 from libs.runtime.projection import Body
 from libs.runtime.projector import Projector
 from libs.runtime.store import DocumentStore

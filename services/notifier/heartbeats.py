@@ -11,7 +11,7 @@ from libs.duty.outages import Gap
 from libs.events.envelope import Recorded
 from libs.events.streams import stream_name
 from libs.events.system import HeartbeatAppended
-from libs.runtime.consumer import Batch, Checkpoint, event_id
+from libs.runtime.batch import Batch, Checkpoint, event_id
 from libs.runtime.log import EventLog
 from libs.runtime.positions import Positions
 

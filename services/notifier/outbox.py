@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from libs.events.alerts import AlertEscalated, AlertRaised, AlertReopened, AlertResolved, Audience, Rule
 from libs.events.envelope import Recorded, format_instant
 from libs.events.streams import Kind
-from libs.runtime.consumer import Unreadable
+from libs.runtime.batch import Unreadable
 from libs.runtime.projection import Body, Documents, Projection
 from libs.runtime.store import Document, Json
 from services.notifier.channels.channel import NOT_LEFT, About, Reason

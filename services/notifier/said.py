@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from libs.events.alerts import AlertEscalated, AlertRaised, AlertReopened, AlertResolved
 from libs.events.envelope import Event, Recorded
 from libs.events.values import Cause
-from libs.runtime.consumer import Batch, Checkpoint
+from libs.runtime.batch import Batch, Checkpoint
 
 
 @dataclass(slots=True)

@@ -19,8 +19,9 @@ from libs.events.digest import StateDayClosed
 from libs.events.envelope import Event, Recorded
 from libs.events.policy import Credit
 from libs.events.streams import Kind, stream_name
+from libs.runtime.batch import Batch, Checkpoint, Item, breathe
 from libs.runtime.clock import Clock
-from libs.runtime.consumer import Batch, Checkpoint, Item, breathe, consume, replay
+from libs.runtime.consumer import consume, replay
 from libs.runtime.log import EventLog
 from libs.runtime.positions import Positions
 from libs.runtime.telemetry import Logger, Metrics

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from libs.events.envelope import Event, Recorded
-from libs.runtime.consumer import Batch, Checkpoint, Item, Unreadable
+from libs.runtime.batch import Batch, Checkpoint, Item, Unreadable
 from libs.runtime.errors import Unavailable
 from libs.runtime.pointer import collection_name
 from libs.runtime.projection import Body, Projection

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from libs.events.envelope import Event
-from libs.runtime.consumer import Item, Unreadable
+from libs.runtime.batch import Item, Unreadable
 from libs.runtime.projection import Body, Projection
 from libs.runtime.store import DocumentStore
 from services.aggregator.board import entries

@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from libs.duty.transitions import Status
 from libs.events.envelope import Event
-from libs.runtime.consumer import Item, Unreadable
+from libs.runtime.batch import Item, Unreadable
 from libs.runtime.projection import Body, Documents
 from libs.runtime.store import DocumentStore
 from libs.runtime.store_sqlite import open_store

@@ -1,7 +1,7 @@
 """The frames that all readers share: what is held, what is let go, and where a reader must see the log."""
 
 from libs.events.envelope import Recorded
-from libs.runtime.consumer import Batch, Checkpoint, Item, Unreadable
+from libs.runtime.batch import Batch, Checkpoint, Item, Unreadable
 from libs.runtime.http import Stopping
 from libs.runtime.positions import Positions
 from services.aggregator.feed import CHUNK_BYTES, MOST_BYTES, MOST_FRAMES, Feed, frame

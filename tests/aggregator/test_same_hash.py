@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from libs.events.envelope import Event
 from libs.events.reports import Report
-from libs.runtime.consumer import Item, Unreadable
+from libs.runtime.batch import Item, Unreadable
 from libs.runtime.errors import Unavailable
 from libs.runtime.pointer import collection_name
 from libs.runtime.projection import Projection, collection_hash

@@ -13,8 +13,8 @@ import pytest
 from libs.events.codec import encode
 from libs.events.envelope import Event, Recorded
 from libs.events.streams import stream_name
+from libs.runtime.batch import Batch, Checkpoint, Item, Unreadable, event_id
 from libs.runtime.clock import ManualClock
-from libs.runtime.consumer import Batch, Checkpoint, Item, Unreadable, event_id
 from libs.runtime.dead_letters import MOST_IN_A_ROW, DeadLetters
 from libs.runtime.log import NewRecord, Record
 from libs.runtime.log_sqlite import open_log

@@ -4,7 +4,7 @@ import pytest
 
 from libs.duty.transitions import Status
 from libs.events.envelope import Event, Recorded
-from libs.runtime.consumer import Batch, Checkpoint, Item, Unreadable
+from libs.runtime.batch import Batch, Checkpoint, Item, Unreadable
 from services.ingest.index import Index
 from services.ingest.known import Known
 from tests.duty.events import (

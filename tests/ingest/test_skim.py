@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from libs.events.codec import decode, encode
 from libs.events.envelope import Event, Recorded
 from libs.events.reports import ReportReviewed
+from libs.runtime.batch import Batch, Checkpoint
 from libs.runtime.clock import ManualClock
-from libs.runtime.consumer import Batch, Checkpoint, consume
+from libs.runtime.consumer import consume
 from libs.runtime.errors import ReadStopped
 from libs.runtime.log import NewRecord, Record
 from libs.runtime.log_sqlite import open_log

@@ -15,7 +15,7 @@ from libs.events.alerts import (
 from libs.events.clock import ClockReached
 from libs.events.envelope import Event, Recorded
 from libs.events.values import Cause
-from libs.runtime.consumer import Unreadable
+from libs.runtime.batch import Unreadable
 from libs.runtime.principal import ROLES
 from libs.runtime.projection import Body, Documents
 from services.notifier.alerts import ALERTS, GRIEVANCE_ALERTS, may_see

@@ -13,8 +13,8 @@ import pytest
 
 from libs.events.codec import encode
 from libs.events.envelope import Event
+from libs.runtime.batch import Batch, Checkpoint, Item
 from libs.runtime.clock import ManualClock
-from libs.runtime.consumer import Batch, Checkpoint, Item
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.errors import OutcomeUnknown
 from libs.runtime.log import EventLog, NewRecord, Record

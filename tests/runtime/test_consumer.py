@@ -10,19 +10,8 @@ import pytest
 from libs.events.codec import decode
 from libs.events.envelope import Recorded
 from libs.events.reports import ReportFiled
-from libs.runtime.consumer import (
-    BREATH,
-    NEWER_LOG,
-    Batch,
-    Checkpoint,
-    Consumer,
-    Unreadable,
-    breathe,
-    consume,
-    consume_together,
-    event_id,
-    replay,
-)
+from libs.runtime.batch import BREATH, Batch, Checkpoint, Unreadable, breathe, event_id
+from libs.runtime.consumer import NEWER_LOG, Consumer, consume, consume_together, replay
 from libs.runtime.dead_letters import MOST_IN_A_ROW, DeadLetters
 from libs.runtime.errors import LogMismatch, OutcomeUnknown, ReadStopped, StartRefused
 from libs.runtime.log import EventLog, Record

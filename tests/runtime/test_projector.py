@@ -9,7 +9,7 @@ import pytest
 
 from libs.events.envelope import Event, Recorded
 from libs.events.reports import ReportFiled
-from libs.runtime.consumer import Batch, Checkpoint, Unreadable
+from libs.runtime.batch import Batch, Checkpoint, Unreadable
 from libs.runtime.errors import Reopen, Unavailable
 from libs.runtime.patience import PatientStore, in_loop
 from libs.runtime.pointer import Lease, open_collection, snapshots_of

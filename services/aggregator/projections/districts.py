@@ -20,7 +20,7 @@ from libs.events.canonical import canonical_json
 from libs.events.districts import DistrictAdded, DistrictClosed
 from libs.events.envelope import Recorded, format_instant
 from libs.events.presidents import PresidentAppointed, PresidentRelieved
-from libs.runtime.consumer import Unreadable
+from libs.runtime.batch import Unreadable
 from libs.runtime.projection import Body, Documents, Projection
 from libs.runtime.store import Json
 from services.aggregator.score import Score

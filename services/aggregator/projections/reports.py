@@ -8,7 +8,7 @@ from typing import cast
 
 from libs.events.envelope import Recorded, format_instant, parse_instant
 from libs.events.reports import ReportCorrected, ReportFiled, ReportReviewed
-from libs.runtime.consumer import Unreadable
+from libs.runtime.batch import Unreadable
 from libs.runtime.projection import Body, Documents, Projection
 from libs.runtime.store import Json
 from services.aggregator.difference import difference

@@ -21,7 +21,7 @@ from libs.events.canonical import canonical_json
 from libs.events.clock import ClockReached
 from libs.events.envelope import Recorded, format_instant
 from libs.events.policy import PolicyAdopted
-from libs.runtime.consumer import Unreadable
+from libs.runtime.batch import Unreadable
 from libs.runtime.projection import Body, Documents, Projection
 from libs.runtime.store import Json
 
