@@ -233,9 +233,9 @@ class _Reader:
         """aiokafka's fetching can fall silent without an error; a topic that was deleted only makes it wait."""
         if now - self._progress < STALLED_SECONDS:
             return
-        self._progress = now
         self._reads.doubt(STALLED_SECONDS)
-        ends = await self._reads.ends(self._next)
+        ends = await self._reads.ends(self._next)  # asked again by the next poll, if Kafka does not answer
+        self._progress = now
         if any(ends[stream] > position for stream, position in self._next.items()):
             consumer, self._consumer = self._consumer, None
             await consumer.stop()

@@ -140,7 +140,15 @@ class _PatientReader:
         max_records: int = 1000,
         timeout: float,  # noqa: ASYNC109 - the port's
     ) -> Mapping[str, Sequence[Record]]:
-        return await self._patience(lambda: self._reader.poll(max_records=max_records, timeout=timeout))
+        left = timeout
+
+        async def poll() -> Mapping[str, Sequence[Record]]:
+            """After an outage without waiting: that it is over is to be known before the next record comes."""
+            nonlocal left
+            seconds, left = left, 0.0
+            return await self._reader.poll(max_records=max_records, timeout=seconds)
+
+        return await self._patience(poll)
 
 
 class PatientStore:

@@ -1,6 +1,7 @@
 """The production log: the contract, and what only a server can do to it."""
 
 import asyncio
+import io
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,8 @@ from libs.runtime.errors import OutcomeUnknown, ReadStopped, StartRefused, Unava
 from libs.runtime.log_kafka import STALLED_SECONDS, KafkaEventLog, open_log
 from libs.runtime.log_kafka_admin import create_topics
 from libs.runtime.log_kafka_client import brokers
+from libs.runtime.patience import PatientLog, in_loop
+from libs.runtime.telemetry import configure_logging, get_logger
 from libs.runtime.topics import MOST_BYTES
 from tests.contracts.log_contract import SOON, LogContract, record, take, texts
 from tests.servers.kafka import Kafka
@@ -313,6 +316,38 @@ async def test_through_restarts_nothing_acknowledged_is_lost_and_both_sides_go_o
         written.set()
         found = await following
     assert {text: found[offset] for text, offset in acknowledged.items()} == {text: text for text in acknowledged}
+    await log.close()
+
+
+async def test_a_quiet_reader_hears_of_the_end_of_an_outage_though_no_record_comes(own_kafka: Kafka) -> None:
+    """It waits as long as it likes for a record, but not for one that tells it that Kafka is back."""
+    name = "rozana.in-mp.reports"
+    await create_topics(own_kafka.url, [name])
+    configure_logging(lines := io.StringIO())
+    log = PatientLog(open_log(own_kafka.url, SystemClock(), deadline=1.0), get_logger("test"))
+    begun = asyncio.Event()
+    await log.append(name, [record()])
+
+    async def loop() -> None:
+        async with log.reader({name: 0}) as reader:
+            await take(reader, 1)
+            begun.set()
+            await reader.poll(timeout=STALLED_SECONDS)  # as quiet as ever
+            await reader.poll(timeout=600)
+
+    async def says(line: str) -> None:
+        async with asyncio.timeout(STALLED_SECONDS + SOON):
+            while line not in lines.getvalue():  # noqa: ASYNC110 -- a log line wakes nobody
+                await asyncio.sleep(0.05)
+
+    looping = asyncio.create_task(in_loop(loop)())
+    await begun.wait()
+    await asyncio.to_thread(own_kafka.kill)
+    await says("waiting for the log")
+    await asyncio.to_thread(own_kafka.start)
+    await says("the log answers again")
+    looping.cancel()
+    await asyncio.wait([looping])
     await log.close()
 
 
