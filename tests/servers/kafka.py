@@ -31,16 +31,36 @@ log.flush.interval.messages=1
 """
 
 
+BROKER_ALONE = """
+process.roles=broker
+node.id=2
+listeners=PLAINTEXT://127.0.0.1:{port}
+"""
+
+
 class Kafka(Server):
     READY = "Kafka Server started"
 
-    def __init__(self, folder: Path, *, properties: str = "", passwords: Mapping[str, str] | None = None) -> None:
-        """`properties` are added to, and win over, those above; `passwords` are of users who come by SCRAM-SHA-512."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        properties: str = "",
+        passwords: Mapping[str, str] | None = None,
+        joins: "Kafka | None" = None,
+    ) -> None:
+        """`properties` are added to, and win over, those above; `passwords` are of users who come by SCRAM-SHA-512.
+
+        One that `joins` another is a second broker of its cluster, number 2, and no controller.
+        """
         super().__init__(folder)
         self._jars = jars("kafka", "Acls.java")
         self._settings = folder / "server.properties"
-        places = {"port": self.port, "controller": free_port(), "folder": folder}
-        self._settings.write_text((PROPERTIES + properties).format(**places))
+        self._controller: int = free_port() if joins is None else joins._controller
+        self._cluster: str = uuid4().hex[:22] if joins is None else joins._cluster
+        places = {"port": self.port, "controller": self._controller, "folder": folder}
+        text = PROPERTIES + (BROKER_ALONE if joins else "") + properties
+        self._settings.write_text(text.format(**places))
         users = [
             word
             for name, password in (passwords or {}).items()
@@ -48,8 +68,9 @@ class Kafka(Server):
         ]
         subprocess.run(
             self._java(
-                *("kafka.tools.StorageTool", "format", "-t", uuid4().hex[:22], "-c", str(self._settings)),
-                *("--standalone", *users),
+                *("kafka.tools.StorageTool", "format", "-t", self._cluster, "-c", str(self._settings)),
+                *(() if joins else ("--standalone",)),
+                *users,
             ),
             check=True,
             capture_output=True,
