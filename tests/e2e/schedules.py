@@ -368,7 +368,7 @@ async def play(seed: int, where: Servers) -> Outcome:
 
 async def _import(playing: Play) -> None:
     for state in STATES:
-        events = [posted(_moved(data, state)) for data in cast()]
+        events = [posted(moved(data, state)) for data in cast()]
         token = issue_demo_token(playing.keys, "pcc", state, None)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/cloudevents-batch+json"}
         answer = await playing._ask("POST", "/v1/events", json=events, headers=headers)
@@ -377,7 +377,7 @@ async def _import(playing: Play) -> None:
         playing.acked.update(str(event["id"]) for event in events)
 
 
-def _moved(data: EventData, state: str) -> EventData:
+def moved(data: EventData, state: str) -> EventData:
     """What is said of one state, said of another; its policy from today on."""
     body = data.model_dump_json().replace(STATE, state)
     if isinstance(data, PolicyAdopted):

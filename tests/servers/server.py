@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-START_SECONDS = 60.0
+START_SECONDS = 150.0
 STOP_SECONDS = 30.0
 LOOK_EVERY = 0.02
 DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
