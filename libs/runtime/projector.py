@@ -25,6 +25,8 @@ SNAPSHOT_SHARE = 0.05
 """Of a projector's time, at most so much goes into snapshots: replaying faster than life, it keeps them less often."""
 LATEST_SNAPSHOT_SECONDS = 10.0
 """But not less often than this: one stall of the disk must not make what is shown old for long."""
+QUIET_LOOK_SECONDS = 60.0
+"""How often a projector to which nothing comes looks whether the store still holds what was written."""
 SEEN_SECONDS = 1.0
 """So long what was written is taken to be there still: in less, no store goes away and comes back as an older copy."""
 
@@ -145,7 +147,7 @@ class Projector(Generic[Snapshot]):
             for stream, folded in self._streams.items()
             if folded.checkpoint != folded.stored and now >= folded.due
         }
-        await self._look_again()
+        await self._look_again(QUIET_LOOK_SECONDS)
         if due:
             await all_done(self._keep(stream, folded) for stream, folded in due.items())
             share = (self._now() - now) * len(self._streams) / len(due)
@@ -160,14 +162,15 @@ class Projector(Generic[Snapshot]):
                 await self._keep(stream, folded)
 
     async def _put(self, collection: str, documents: Sequence[Document]) -> None:
-        await self._look_again()
+        await self._look_again(SEEN_SECONDS)
         with looking(self._look):
             await self._store.put(collection, documents)
         self._written = (collection, documents[-1].id, documents[-1].version)
         self._seen = self._now()
 
-    async def _look_again(self) -> None:
-        if self._now() >= self._seen + SEEN_SECONDS:
+    async def _look_again(self, seconds: float) -> None:
+        """Unless so many have not yet passed since the last look or write."""
+        if self._now() >= self._seen + seconds:
             await self._look()
 
     async def _look(self) -> None:

@@ -234,7 +234,7 @@ async def test_when_an_older_copy_of_the_store_has_come_back_it_says_so_and_writ
     await projector.rest()
     await store.drop(snapshots_of(COLLECTION))
     await store.put(snapshots_of(COLLECTION), [each for each in older if each is not None])
-    ticks[0] = 20.0
+    ticks[0] = 100.0
     with pytest.raises(Reopen, match="it is an older copy"):  # though nothing has come
         await projector.rest()
     with pytest.raises(Reopen, match="it is an older copy"):
