@@ -12,10 +12,10 @@ test: .venv/.dev ## every test that needs no server beside it, some minutes on t
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long and not connected" $(ARGS)
 
 test-long: .venv/.dev ## the tests that take minutes: fifty kills, ten thousand random steps, every route by every role, the long demos
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "long and not connected" $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "long and not connected" --timeout 1800 $(ARGS)
 
 test-connected: .venv/.dev ## the tests on a real Kafka and a server that speaks MongoDB's protocol; needs Java 17 and Maven
-	$(BIN)/python -m pytest -q -m connected $(ARGS)
+	$(BIN)/python -m pytest -q -m connected --timeout 600 $(ARGS)
 
 schedules: .venv/.dev ## members and servers killed, frozen and restarted by seed, as test-connected does with a few; ARGS="--seeds 200"
 	@$(BIN)/python -m tests.e2e.schedules $(ARGS)
