@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from libs.events.streams import stream_name
+from libs.events.streams import erasable, stream_name
 from libs.runtime.clock import SystemClock
 from libs.runtime.erasable_sqlite import open_erasable
 from libs.runtime.errors import StartRefused
@@ -57,7 +57,8 @@ async def export(settings: Settings, file: Path, keys: Path | None = None) -> No
         raise StartRefused(f"{file} cannot be written ({error.strerror}): choose another folder") from None
     with folder as own:
         async with opened_log(settings) as log:
-            causes_last = sorted(streams_of(settings.states), key=lambda stream: stream.endswith(".reports"))
+            events = [stream for stream in streams_of(settings.states) if not erasable(stream)]
+            causes_last = sorted(events, key=lambda stream: stream.endswith(".reports"))
             ends = {stream: await log.end(stream) for stream in causes_last}
             await export_log(log, ends, Path(own) / "log.db")
         if keys is not None:

@@ -137,9 +137,12 @@ async def opened(settings: Settings, *, read_only: bool = False) -> AsyncIterato
 
 
 @asynccontextmanager
-async def opened_log(settings: Settings) -> AsyncIterator[EventLog]:
-    """The log alone, to be read beside the process that writes it. Raises WrongDatabase."""
-    log = await _log(settings, SystemClock(), read_only=True)
+async def opened_log(settings: Settings, clock: Clock | None = None) -> AsyncIterator[EventLog]:
+    """The log alone, to be read beside the process that writes it. Raises WrongDatabase.
+
+    `clock` counts where a command appends to Kafka with the writer's time.
+    """
+    log = await _log(settings, clock or SystemClock(), read_only=True)
     try:
         yield log
     finally:

@@ -54,7 +54,7 @@ class ShiftedClock:
 
 
 class ManualClock:
-    """For tests: stands still until told to move, and wakes those who sleep."""
+    """Stands still until told to move, and wakes those who sleep: for tests, and for a log that is written again."""
 
     def __init__(self, start: datetime) -> None:
         self._now = start

@@ -3,12 +3,23 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from apsw import SQLITE_OPEN_READONLY
+
 from libs.runtime.errors import ReadStopped
 from libs.runtime.log import EventLog, NewRecord, Record
-from libs.runtime.log_sqlite_rows import EPOCH, MILLISECOND, SCHEMA, pack, place
-from libs.runtime.sqlite import Cell, insert_rows, open_file, opening, transaction
+from libs.runtime.log_sqlite_rows import EPOCH, MILLISECOND, SCHEMA, pack, place, tails
+from libs.runtime.sqlite import Cell, connect, insert_rows, open_file, opening, transaction
 
 AT_ONCE = 1000
+
+
+def ends_in(path: Path) -> Mapping[str, int]:
+    """The streams of a file of the embedded log that nobody writes, and the next offset of each."""
+    reader = connect(path, SQLITE_OPEN_READONLY)
+    try:
+        return {stream: tail.end for stream, tail in tails(reader).items()}
+    finally:
+        reader.close()
 
 
 async def export_log(log: EventLog, ends: Mapping[str, int], path: Path) -> int:

@@ -52,14 +52,22 @@ def restore(
     store: Store = None,
     keys: Keys = None,
 ) -> None:
-    """Put a copy back where there is no log, in a file. Wants `rozana up` stopped.
+    """Put a copy back where there is no log. Wants `rozana up`, or the services, stopped.
 
+    Into Kafka it goes with its offsets and times, where the topics are made and hold nothing.
     What the log says is erased is erased in restored keys too, as soon as `rozana up` starts.
     """
     settings = settings_from()
     files = _files(file, store, keys)
     if not files:
         raise typer.BadParameter("name a copy of a log, or --store, or --keys")
+    if settings.on_kafka:
+        if store is not None:
+            raise typer.BadParameter("documents come back from the log")
+        from rozana.restore_kafka import restore_to_kafka
+
+        asyncio.run(restore_to_kafka(settings, file, keys))
+        return
     from rozana.backup import restore as put_back
 
     put_back(settings, files)
