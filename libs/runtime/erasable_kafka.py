@@ -12,7 +12,7 @@ from libs.runtime.kafka_security import NOBODY, KafkaSecurity
 from libs.runtime.log import NewRecord
 from libs.runtime.log_kafka_appends import Appends
 from libs.runtime.log_kafka_client import Cluster, cluster_of, new_consumer, unavailable
-from libs.runtime.log_kafka_reads import Reads, started
+from libs.runtime.log_kafka_reads import Reads, started, stop
 
 APPEND_DEADLINE = 5.0
 """Seconds of real time, for each write."""
@@ -87,7 +87,7 @@ class KafkaErasableStore:
                     if key is None or record.key == key:
                         found[record.key] = record.value
         finally:
-            await consumer.stop()
+            await stop(consumer)
         return found
 
     def _check_open(self) -> None:

@@ -23,7 +23,7 @@ from libs.runtime.log_kafka_client import (
     new_consumer,
     unavailable,
 )
-from libs.runtime.log_kafka_reads import Reads, record_of, started
+from libs.runtime.log_kafka_reads import Reads, record_of, started, stop
 
 APPEND_DEADLINE = 5.0
 """Seconds of real time (guarantee 1), for each other call too."""
@@ -167,7 +167,7 @@ class _Reader:
             await asyncio.wait([self._starting])
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
-            await consumer.stop()
+            await stop(consumer)
 
     async def poll(
         self,
@@ -238,7 +238,7 @@ class _Reader:
         self._progress = now
         if any(ends[stream] > position for stream, position in self._next.items()):
             consumer, self._consumer = self._consumer, None
-            await consumer.stop()
+            await stop(consumer)
             for fetched in self._fetched.values():
                 fetched.clear()
             await self._start()

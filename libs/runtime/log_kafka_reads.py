@@ -157,7 +157,7 @@ class Reads:
             question.cancel()
         await asyncio.gather(*self._asked, return_exceptions=True)
         if self._consumer is not None:
-            await self._consumer.stop()
+            await stop(self._consumer)
         if self._admin is not None:
             await self._admin.close()
 
@@ -202,9 +202,25 @@ async def started(consumer: Any) -> Any:
     try:
         await consumer.start()
     except BaseException:
-        await consumer.stop()
+        await stop(consumer)
         raise
     return consumer
+
+
+async def stop(consumer: Any) -> None:
+    """aiokafka's own stop() ends half way, with a cancellation that nobody asked for, when a fetch that it cancels was
+    just waiting to be tried again: while Kafka is away, nearly always."""
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        fetches = () if consumer._fetcher is None else tuple(consumer._fetcher._pending_tasks)
+        for fetch in fetches:
+            fetch.cancel()
+        await asyncio.gather(*fetches, return_exceptions=True)
+        await consumer._client.close()
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
 
 
 def record_of(stream: str, found: Any) -> Record:

@@ -76,6 +76,12 @@ async def run_service(
     async def watch(work: Callable[[], Coroutine[object, object, None]]) -> None:
         try:
             await work()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Nobody has cancelled it: a client library has lost its way, and no task group minds a task that is gone.
+            failures.append(BackgroundEnded(f"{getattr(work, '__qualname__', 'a background task')} was cancelled"))
         except Exception as error:  # noqa: BLE001 (raised below, when the requests under way have been answered)
             failures.append(error)
         else:

@@ -1,6 +1,7 @@
 """The production log: the contract, and what only a server can do to it."""
 
 import asyncio
+import contextlib
 import io
 import time
 from collections import Counter
@@ -317,6 +318,24 @@ async def test_through_restarts_nothing_acknowledged_is_lost_and_both_sides_go_o
         found = await following
     assert {text: found[offset] for text, offset in acknowledged.items()} == {text: text for text in acknowledged}
     await log.close()
+
+
+async def test_readers_that_end_while_kafka_is_away_leave_nothing_running(own_kafka: Kafka) -> None:
+    """As where a state is given away, or a service is stopped, during an outage."""
+    name = "rozana.in-mp.reports"
+    await create_topics(own_kafka.url, [name])
+    log = open_log(own_kafka.url, SystemClock(), deadline=1.0)
+    await log.append(name, [record()])
+    async with contextlib.AsyncExitStack() as stack:
+        readers = [await stack.enter_async_context(log.reader({name: 0})) for _ in range(8)]
+        for reader in readers:
+            await take(reader, 1)
+        await asyncio.to_thread(own_kafka.kill)
+        for reader in readers:
+            assert await reader.poll(timeout=0.2) == {}
+    await log.close()
+    running = [each.get_coro() for each in asyncio.all_tasks()]
+    assert not [each for each in running if "aiokafka" in str(getattr(each, "cr_code", ""))]
 
 
 async def test_a_quiet_reader_hears_of_the_end_of_an_outage_though_no_record_comes(own_kafka: Kafka) -> None:

@@ -89,6 +89,8 @@ async def serve(mode: str, port: int, data: Path) -> None:
                 raise ValueError(CANARY)
             case "stops":
                 raise ReadStopped("stream rozana.in-mp.reports has a gap at 7; restore it")
+            case "loses its way":
+                raise asyncio.CancelledError  # as a client library that cancels a future of its own
             case "refuses":
                 raise StartRefused("ROZANA_LOG: another log; say which")
             case _:

@@ -107,6 +107,7 @@ async def test_a_signal_at_the_first_moment_is_heard() -> None:
     ("mode", "words"),
     [
         ("returns", "serve.<locals>.consume ended"),
+        ("loses its way", "serve.<locals>.consume was cancelled"),
         ("raises", "builtins.ValueError"),
         ("stops", "has a gap at 7; restore it"),
         ("refuses", "rozana: ROZANA_LOG: another log; say which\n"),
