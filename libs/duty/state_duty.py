@@ -111,8 +111,9 @@ class StateDuty(DutyState):
         """The record at `offset`, about the district (or state) `key`, cannot be read: nobody is accused.
 
         Its days that are not judged are unknown, and so is every later one, until somebody sets the record aside. at:
-        when the log took the record. It may be the first one of its day.
+        when the log took the record. It may be the first one of its day. What is keyed by no district may be about any.
         """
+        key = key if key.startswith(f"{self.state}.") else self.state
         transitions: list[Transition] = list(owed.open_days(self, at))
         if offset not in self.unread.setdefault(key, []):
             self.unread[key].append(offset)

@@ -8,21 +8,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from libs.events.values import Day, EventData, LocalTime, broken
+from libs.events.values import ZONE_PATTERN, Day, EventData, LocalTime, broken
 
 MINUTES_A_DAY = 24 * 60
 MOST_LOCK_DAYS = 31
 """Below the 45 days that ingest remembers report ids for, so that a retry within the lock is always recognised."""
-
-_ZONE = r"^[A-Z][A-Za-z0-9]*([/_+-][A-Za-z0-9]+)*$"
-"""The shape of IANA names. It keeps out `localtime`, `posixrules`, `right/…`: what they mean depends on the machine."""
 
 
 def _known_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise broken("not a time zone of the IANA database") from None
+        raise broken("must be a time zone of the IANA database, such as Asia/Kolkata") from None
     return value
 
 
@@ -39,7 +36,7 @@ class Policy(EventData):
     """The policy's number in its state."""
     effective_from: Day
     """The first day that it governs."""
-    tz: Annotated[str, StringConstraints(pattern=_ZONE, max_length=64), AfterValidator(_known_zone)]
+    tz: Annotated[str, StringConstraints(pattern=ZONE_PATTERN, max_length=64), AfterValidator(_known_zone)]
     """The time zone, by its name in the IANA database: `Asia/Kolkata`."""
     due: LocalTime
     """When the day's report is due, in local time."""
@@ -55,7 +52,7 @@ class Policy(EventData):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.ladder[0] != 1 or any(low >= high for low, high in zip(self.ladder, self.ladder[1:], strict=False)):
-            raise broken("the ladder starts with 1 and rises")
+            raise broken("the ladder must start with 1 and rise, such as 1, 3, 7")
         if minutes(self.due) == 0:
             raise broken("a day is due after it has begun")
         if minutes(self.due) + self.grace_minutes > MINUTES_A_DAY * (1 + self.lock_after_days):

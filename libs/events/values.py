@@ -32,6 +32,8 @@ STATE_PATTERN = r"^in-[a-z]{2}$"
 DISTRICT_PATTERN = r"^in-[a-z]{2}\.[a-z0-9]+(-[a-z0-9]+)*$"
 SUBJECT_PATTERN = r"^in-[a-z]{2}(\.[a-z0-9]+(-[a-z0-9]+)*)?$"
 TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+ZONE_PATTERN = r"^[A-Z][A-Za-z0-9]*([/_+-][A-Za-z0-9]+)*$"
+"""The shape of IANA names. It keeps out `localtime`, `posixrules`, `right/…`: what they mean depends on the machine."""
 PATTERNS = {
     UUID_PATTERN: "a UUID such as 0192f0e4-7c1a-7cc0-9d6f-3f6a1c2b4d5e",
     RFC_3339_PATTERN: "an instant with its offset, such as 2026-11-23T20:11:05+05:30",
@@ -39,6 +41,7 @@ PATTERNS = {
     DISTRICT_PATTERN: "a district such as in-mp.guna",
     SUBJECT_PATTERN: "a state or a district, such as in-mp or in-mp.guna",
     TIME_PATTERN: "a time of day such as 21:00",
+    ZONE_PATTERN: "a time zone of the IANA database, such as Asia/Kolkata",
 }
 """What to say to a person whose text does not match."""
 _INSTANT = re.compile(RFC_3339_PATTERN)

@@ -12,10 +12,11 @@ from functools import cache
 
 from prometheus_client import Counter
 
-from libs.events.codec import InvalidEvent, UnknownType, UnknownVersion, decode
+from libs.events.codec import InvalidEvent, UnknownType, UnknownVersion
 from libs.events.envelope import Recorded
 from libs.events.streams import keeps_hours
 from libs.runtime.dead_letters import DeadLetters, FaultLimit
+from libs.runtime.decoding import event_of
 from libs.runtime.errors import ReadStopped
 from libs.runtime.log import Record
 from libs.runtime.telemetry import Metrics
@@ -115,7 +116,7 @@ class Decoder:
                 continue
             unreadable = False
             try:
-                event = record.event or decode(record.headers, record.value)
+                event = event_of(record)
             except UnknownType:
                 self._count(self._metrics.events_skipped, stream, "unknown-type")
             except UnknownVersion as error:

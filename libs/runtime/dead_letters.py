@@ -45,7 +45,11 @@ class DeadLetters:
             await self._log.append(self.STREAM, [NewRecord(record.stream, headers, value)])
         if keeps_hours(record.stream):  # else the moment would say when a grievance came
             self._metrics.dead_letters.labels(stream=record.stream).inc()
-            self._logger.warning("dead letter", stream=record.stream, offset=record.offset, reason=reason)
+            where = {"stream": record.stream, "offset": record.offset, "reason": reason}
+            if record.key.startswith(f"{state_of(record.stream)}."):
+                self._logger.warning("dead letter", **where)
+            else:
+                self._logger.error("a dead letter holds all of its state: nobody in it is judged", **where)
 
     def _letter(self, record: Record, reason: str) -> Event:
         place = f"{record.stream}/{record.offset}"

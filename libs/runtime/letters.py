@@ -10,6 +10,7 @@ from libs.events.codec import Headers, UndecodableEvent, decode
 from libs.events.envelope import format_instant
 from libs.events.streams import keeps_hours, state_of, stream_name
 from libs.events.system import RecordDeadLettered
+from libs.runtime.decoding import IMPOSSIBLE
 from libs.runtime.log import EventLog, Record
 
 DEAD_LETTERS = stream_name("dead-letters")
@@ -35,7 +36,7 @@ class Letter:
             decode(self.headers, self.value)
         except UndecodableEvent as error:
             return str(error)
-        return None
+        return self.reason if self.reason in IMPOSSIBLE else None
 
     @property
     def state(self) -> str | None:

@@ -109,6 +109,14 @@ async def _look_at_clocks(store: DocumentStore, states: Sequence[str], now: date
         if found is None:
             continue
         duty = StateDuty.load(cast("Mapping[str, object]", found.body["snapshot"]))
+        if unread := duty.unread.get(state):
+            findings.ill(
+                "clocks",
+                state,
+                f"all of it is unknown and not judged, for these records are unread: {', '.join(map(str, unread))}",
+                todo="see `rozana dead-letters list`; who has looked into one sets it aside",
+                anchor="dead-letters",
+            )
         reached = f"reached {format_instant(duty.clock)}" if duty.clock else "has reached nothing yet"
         due = duty.next_due()
         if due is not None and due + JUDGED_WITHIN < now:

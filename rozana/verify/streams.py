@@ -8,9 +8,10 @@ from libs.duty.outcomes import EFFECTS, Effect
 from libs.duty.state_duty import HANDLES, StateDuty
 from libs.events.alerts import AlertData, AlertRaised, AlertResolved
 from libs.events.catalogue import CATALOGUE
-from libs.events.codec import Headers, InvalidEvent, UnknownType, UnknownVersion, decode, hash_as_written
+from libs.events.codec import Headers, InvalidEvent, UnknownType, UnknownVersion, hash_as_written
 from libs.events.envelope import Event, Recorded
 from libs.events.streams import keeps_hours, state_of, stream_name
+from libs.runtime.decoding import event_of
 from libs.runtime.errors import ReadStopped
 from libs.runtime.letters import Letter, letters
 from libs.runtime.log import EventLog, Record
@@ -106,7 +107,7 @@ class _Stream:
     def look_at(self, record: Record) -> None:
         place = f"{self._stream}/{record.offset}"
         try:
-            event = decode(record.headers, record.value)
+            event = event_of(record)
         except UnknownType:
             self._checks.records.count("of unknown type")
         except UnknownVersion as error:
@@ -195,7 +196,7 @@ async def _counted(log: EventLog, stream: str, end: int, offsets: Mapping[int, s
 def _readable(records: Iterable[Record]) -> Iterator[Recorded]:
     for record in records:
         try:
-            event = decode(record.headers, record.value)
+            event = event_of(record)
         except (InvalidEvent, UnknownType, UnknownVersion):
             continue
         yield Recorded(event, record.stream, record.offset, record.appended_at)

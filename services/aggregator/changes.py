@@ -14,10 +14,11 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse
 from starlette.requests import Request
 from starlette.types import Send
 
-from libs.events.codec import UndecodableEvent, decode
+from libs.events.codec import UndecodableEvent
 from libs.events.envelope import Recorded
 from libs.events.streams import stream_name
 from libs.runtime.batch import Batch, Checkpoint
+from libs.runtime.decoding import event_of
 from libs.runtime.http import Stopping, cut
 from libs.runtime.log import EventLog, Record
 from libs.runtime.positions import Positions
@@ -134,7 +135,7 @@ def _readable(records: Sequence[Record]) -> list[Recorded]:
     found = []
     for record in records:
         with contextlib.suppress(UndecodableEvent):
-            event = decode(record.headers, record.value)
+            event = event_of(record)
             found.append(Recorded(event, record.stream, record.offset, record.appended_at))
     return found
 

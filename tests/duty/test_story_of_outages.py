@@ -288,6 +288,12 @@ def test_what_was_said_of_a_state_holds_districts_that_come_later_too() -> None:
     story.when(set_aside(9, at="2026-11-23T14:00")).shows("dhar", DAY, "pending").shows("guna", DAY, "pending")
 
 
+@pytest.mark.parametrize("key", ["", "in-rj.kota", "in-rj", "in-mp-guna", "x\x00"])
+def test_what_is_keyed_by_no_district_of_the_state_may_be_about_any(key: str) -> None:
+    story = guna().hold(key, NOON, offset=9).shows("guna", DAY, "unknown", held=True)
+    story.when(set_aside(9, at="2026-11-23T14:00")).shows("guna", DAY, "pending", held=False)
+
+
 def test_a_record_set_aside_after_the_grace_accuses_nobody_of_the_day() -> None:
     guna().hold(code("guna"), NOON).when(set_aside(7, at="2026-11-24T00:30"), clock_reached(GRACE_ENDS)).then_no(
         DayMissed

@@ -11,7 +11,7 @@ import pytest
 
 from libs.runtime.auth import issue_demo_token
 from libs.runtime.keys import demo_keys
-from tests.duty.events import STREAM, corrected, filed, named, tenure
+from tests.duty.events import STREAM, corrected, filed, holiday, named, policy, tenure
 from tests.ingest.desk import BATCH, EVENT, GRIEVANCES, NOW, ROSTER, TODAY, Desk, cloud_event, report_body, running
 
 CANARY = "canary4711"
@@ -206,6 +206,41 @@ async def test_a_foreign_scope_is_told_nothing(tmp_path: Path) -> None:
             await refused(desk, await desk.report(REPORT, token=token), 404, 5)
         answer = await desk.event(ROSTER[1], token=desk.token("pcc", "in-rj"))
         await refused(desk, answer, 404, 5)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "pointer", "reason"),
+    [
+        ("effective_from", "2026-02-31", "/data/effective_from", "not a day that exists"),
+        ("effective_from", "31 February", "/data/effective_from", "a day is written YYYY-MM-DD"),
+        ("tz", "Mars/Olympus_Mons", "/data/tz", "must be a time zone of the IANA database, such as Asia/Kolkata"),
+        ("tz", "+05:30", "/data/tz", "must be a time zone of the IANA database, such as Asia/Kolkata"),
+        ("due", "25:00", "/data/due", "must be a time of day such as 21:00"),
+        ("ladder", [1, 7, 3], "/data", "the ladder must start with 1 and rise, such as 1, 3, 7"),
+        ("ladder", [3, 7], "/data", "the ladder must start with 1 and rise, such as 1, 3, 7"),
+        ("ladder", [], "/data/ladder", "must have at least 1 items"),
+        ("escalate_minutes", [1440, 720], "/data/escalate_minutes", "each escalation comes later than the one before"),
+        ("grace_minutes", 1440, "/data", "the grace and the longest credit must end before the day locks"),
+    ],
+)
+async def test_a_bad_policy_is_refused_with_what_would_be_a_good_one(
+    tmp_path: Path, member: str, value: object, pointer: str, reason: str
+) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        sent = cloud_event(policy(version=2, effective_from="2026-12-01", credit=240, lock=1))
+        sent["data"][member] = value
+        answer = await desk.post("/v1/events", sent, token=desk.token("pcc", "in-mp"), media_type=EVENT)
+        problem = await refused(desk, answer, 422, 5)
+        assert problem["errors"] == [{"pointer": pointer, "detail": reason}]
+
+
+async def test_a_holiday_on_a_day_that_never_comes(tmp_path: Path) -> None:
+    async with running(tmp_path, *ROSTER) as desk:
+        sent = cloud_event(holiday("2026-12-25"))
+        sent["data"]["day"] = "2026-02-31"
+        answer = await desk.post("/v1/events", sent, token=desk.token("pcc", "in-mp"), media_type=EVENT)
+        problem = await refused(desk, answer, 422, 5)
+        assert problem["errors"] == [{"pointer": "/data/day", "detail": "not a day that exists"}]
 
 
 def grievance(**changes: object) -> dict[str, object]:

@@ -128,9 +128,9 @@ async def test_a_report_on_one_form_is_corrected_on_the_other(tmp_path: Path, fi
 
 
 async def _old(desk: Desk) -> None:
+    desk.clock.advance_to(instant("2026-11-25T09:00"))
     for old in OLD_LOG:
         await desk.log.append(STREAM, [old.record])
-    desk.clock.advance_to(instant("2026-11-25T09:00"))
 
 
 async def test_a_retry_of_what_was_filed_before_the_upgrade_has_its_first_receipt(tmp_path: Path) -> None:
