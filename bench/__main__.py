@@ -9,9 +9,15 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import backlog, footprint, ingest, live, replay, servers, steady
+from bench import backlog, closing, footprint, ingest, live, replay, servers, steady
 
-EMBEDDED = {"ingest": ingest.measure, "replay": replay.measure, "live": live.measure, "footprint": footprint.measure}
+EMBEDDED = {
+    "ingest": ingest.measure,
+    "replay": replay.measure,
+    "live": live.measure,
+    "closing": closing.measure,
+    "footprint": footprint.measure,
+}
 ON_SERVERS = {"kafka": backlog.measure, "kafka-live": steady.measure, "kafka-ingest": ingest.measure_on_kafka}
 BENCHES = {**EMBEDDED, **ON_SERVERS}
 

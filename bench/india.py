@@ -138,6 +138,17 @@ class India:
                 event_id, source, at, data, f"president:{data.subject}" if isinstance(data, ReportFiled) else None
             )
 
+    def filed(self, state: str, day: date, at: datetime, *, silent: int) -> Iterator[NewRecord]:
+        """The reports of all districts but every so-manieth, received at `at`."""
+        draw = Random(f"{state} {day} in time")
+        for number, (district, tenure) in enumerate(self.places(state)):
+            if number % silent:
+                data = _report(state, district, day, tenure, draw)
+                yield NewRecord(
+                    district,
+                    *encode(Event(_drawn(draw), f"urn:rozana:bench:{state}", at, data, f"president:{district}")),
+                )
+
     def body(self, district: str, day: date, tenure: str, draw: Random) -> bytes:
         """A report as a phone posts it."""
         data = _report(district.partition(".")[0], district, day, tenure, draw).model_dump(mode="json")

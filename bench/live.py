@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -133,7 +133,7 @@ async def _said_and_raised(folder: Path, days: int, grievances: int) -> tuple[li
     clock = ManualClock(india.beginning)
     log = open_log(folder / LOG_FILE, clock)
     try:
-        async with _notifier(log, ManualClock(india.at(india.first + days * ONE_DAY, "09:00")), folder, state):
+        async with notifier(log, ManualClock(india.at(india.first + days * ONE_DAY, "09:00")), folder, [state]):
             judged = []
             for number in range(days):
                 at = india.at(india.first + (number + 1) * ONE_DAY, "00:00")
@@ -161,19 +161,22 @@ async def _said_and_raised(folder: Path, days: int, grievances: int) -> tuple[li
 
 
 @contextlib.asynccontextmanager
-async def _notifier(log: EventLog, clock: ManualClock, folder: Path, state: str) -> AsyncIterator[None]:
+async def notifier(
+    log: EventLog, clock: ManualClock, folder: Path, states: Sequence[str], *, keep_time: bool = False
+) -> AsyncIterator[None]:
+    """All of it but the sending, until it has read what there is. `keep_time`: with the timekeeper."""
     health, logger = Health(), get_logger("bench")
     store = open_store(folder / "alerts.db")
     component = build(
         log=log,
         store=store,
         clock=clock,
-        states=[state],
+        states=states,
         health=health,
         metrics=Metrics(),
         logger=logger,
         channels=[],
-        keep_time=False,
+        keep_time=keep_time,
     )
     tasks = [asyncio.ensure_future(loop()) for loop in component.background]
     try:

@@ -134,7 +134,10 @@ class StateDuty(DutyState):
         if last is None:
             return []
         days = [day for day in self.days.values() if not day.closed and day.held_until is None]
-        return [day for day in [*days, self.view(last + owed.ONE_DAY)] if day.deadlines.grace_until <= due]
+        tomorrow = last + owed.ONE_DAY
+        if self.policies.deadlines(tomorrow).grace_until <= due:
+            days.append(self.view(tomorrow))
+        return [day for day in days if day.deadlines.grace_until <= due]
 
     def view(self, day: date) -> OpenDay:
         """The day as it stands here, also one that no event has opened yet, by today's roster. Needs a policy."""
