@@ -33,7 +33,8 @@ STREAMS: dict[Kind, Stream] = {
     stream.kind: stream
     for stream in (
         Stream("reports", "state", "district or state", ("ingest", "notifier"), ("aicc", "pcc")),
-        Stream("alerts", "state", "district or state", ("notifier",), ("aicc", "pcc")),
+        # Also what only AICC and operators are told of an office: ADR 0024.
+        Stream("alerts", "state", "district or state", ("notifier",), ("aicc",)),
         Stream("grievances", "state", "district or state", ("ingest", "notifier"), ("aicc",), keeps_hours=False),
         Stream(
             "grievance-keys",

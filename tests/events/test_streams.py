@@ -52,4 +52,4 @@ def test_grievances_are_read_by_the_national_office_only() -> None:
 
 
 def test_the_state_office_reads_reports_and_their_alerts() -> None:
-    assert {kind for kind, stream in STREAMS.items() if "pcc" in stream.readers} == {"reports", "alerts"}
+    assert {kind for kind, stream in STREAMS.items() if "pcc" in stream.readers} == {"reports"}
