@@ -9,7 +9,7 @@ from libs.events.codec import InvalidEvent, encode
 from libs.runtime.decoding import AHEAD, BEFORE, MOST_AHEAD, event_of
 from libs.runtime.letters import Letter
 from libs.runtime.log import Record
-from tests.duty.events import STREAM, instant, policy
+from tests.duty.events import STREAM, clock_reached, instant, policy
 
 TAKEN = instant("2026-11-22T09:00")
 LAST, FIRST = TAKEN + MOST_AHEAD, datetime(2000, 1, 1, tzinfo=UTC)
@@ -45,3 +45,9 @@ def test_times_that_cannot_be(at: datetime, why: str, known: bool) -> None:
     letter = record(at)
     for met_at in (TAKEN, LAST + MOST_AHEAD):  # looked at when the time has come, it is no better
         assert Letter(STREAM, 0, "in-mp", letter.headers, letter.value, why, met_at).fault() == why
+
+
+def test_when_somebody_says_what_the_clock_has_reached_is_of_no_account() -> None:
+    said = replace(clock_reached("2026-11-22T09:00"), time=datetime.max.replace(tzinfo=UTC))
+    headers, value = encode(said)
+    assert event_of(Record(STREAM, 0, TAKEN, said.subject, headers, value)) == said
