@@ -1,5 +1,6 @@
 """The routes by which AICC deals with a grievance. What is sealed is handed out sealed; AICC opens it elsewhere."""
 
+from collections import defaultdict
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated
@@ -19,6 +20,7 @@ from libs.runtime.bodies import validate
 from libs.runtime.http import Authenticated, require
 from libs.runtime.problems import Problem
 from services.ingest import openapi
+from services.ingest.green_and_red import GreenAndRed, green_and_red
 from services.ingest.grievance_answers import AnswerBody, OpenedCase, opened
 from services.ingest.grievance_bodies import take_sealed
 from services.ingest.grievance_desk import Desk, about, body_of, state_of, takes, wrong
@@ -38,10 +40,11 @@ def add_case_routes(router: APIRouter, desk: Desk) -> None:
     async def list_grievances(
         principal: Authenticated, state: State = None, status: Status | None = None, after: After = None
     ) -> JSONResponse:
-        """The grievances of one's scope, and where they stand; nothing of what is written in them."""
+        """The grievances of one's scope, and where they stand; nothing of what is written in them. Beside them the
+        districts that report in time while more protest than usual."""
         require(principal, LIST)
         found = await desk.of_reader(principal, state)
-        return JSONResponse(listed(found, status, after).model_dump(mode="json"))
+        return JSONResponse(listed(found, status, after, _green_and_red(desk, found)).model_dump(mode="json"))
 
     @router.get("/v1/grievance-counts", response_model=Counts)
     async def count_grievances(principal: Authenticated, state: StateCode) -> JSONResponse:
@@ -99,6 +102,18 @@ def add_case_routes(router: APIRouter, desk: Desk) -> None:
 def _receipt(status: int, receipt: Receipt) -> JSONResponse:
     headers = {"Location": f"/v1/receipts/{receipt.id}"} if status == HTTPStatus.ACCEPTED else None
     return JSONResponse(asdict(receipt), status, headers)
+
+
+def _green_and_red(desk: Desk, cases: list[Case]) -> list[GreenAndRed]:
+    """Of the cases that somebody may read: of a district whose cases he may not, nothing."""
+    index, by_state = desk.intake.index, defaultdict[str, list[Case]](list)
+    for case in cases:
+        by_state[state_of(case)].append(case)
+    return [
+        each
+        for state, found in sorted(by_state.items())
+        for each in green_and_red(found, index.cases[state].policy.surge, index.duties[state], desk.today())
+    ]
 
 
 async def _destroy(desk: Desk, case: Case) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from libs.events.values import Id
 from libs.grievances.cases import Case, Cases
 from libs.grievances.outcomes import Status
+from services.ingest.green_and_red import GreenAndRed
 
 A_PAGE = 100
 
@@ -49,6 +50,8 @@ class CaseList(BaseModel):
     items: list[CaseItem]
     next: str | None
     """Asked for as `after`, gives the next page."""
+    green_and_red: list[GreenAndRed]
+    """Of all that one may read here, whatever the page or status: the reports look well, and yet many protest."""
 
 
 class MonthCount(BaseModel):
@@ -69,12 +72,18 @@ class Counts(BaseModel):
     items: list[MonthCount]
 
 
-def listed(cases: Iterable[Case], status: Status | None, after: str | None) -> CaseList:
+def listed(
+    cases: Iterable[Case], status: Status | None, after: str | None, beside: list[GreenAndRed] | None = None
+) -> CaseList:
     """In the order in which they were raised, by day and then by id. `after`: where the page before ended."""
     found = sorted((_place(case), case) for case in cases if status in {None, case.status})
     page = [(place, case) for place, case in found if after is None or place > after][: A_PAGE + 1]
     more = len(page) > A_PAGE
-    return CaseList(items=[item(case) for _, case in page[:A_PAGE]], next=page[A_PAGE - 1][0] if more else None)
+    return CaseList(
+        items=[item(case) for _, case in page[:A_PAGE]],
+        next=page[A_PAGE - 1][0] if more else None,
+        green_and_red=beside or [],
+    )
 
 
 def _place(case: Case) -> str:

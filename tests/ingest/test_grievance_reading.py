@@ -96,7 +96,11 @@ async def test_who_it_is_about_is_shown_nothing_even_if_he_works_for_aicc(tmp_pa
     async with running(tmp_path, *ROSTER, published=PUBLISHED) as desk:
         assert (await mine.raises(desk)).status_code == 202
         himself = issue_demo_token(desk.keys, "aicc", "in", None, subject=ROSTER[2].data.model_dump()["person_id"])
-        assert (await desk.get("/v1/grievances", token=himself)).json() == {"items": [], "next": None}
+        assert (await desk.get("/v1/grievances", token=himself)).json() == {
+            "items": [],
+            "next": None,
+            "green_and_red": [],
+        }
         officer = Officer(desk)
         for answer in (await officer.open(mine, himself), await officer.erase(mine, himself)):
             assert answer.status_code == 403

@@ -1,7 +1,6 @@
 """grievance-surge: many more workers than usual protest against one president. AICC hears of it once a surge.
 
-Measured against the district's own past, in days alone. An author counts once in a window, however much he sends; what
-comes without an author's token is one voice a day, for nobody can tell one sender from many.
+Measured against the district's own past (libs/grievances/voices.py).
 """
 
 from collections.abc import Iterator
@@ -11,14 +10,11 @@ from datetime import date, datetime, timedelta
 from libs.events.alerts import AlertRaised, AlertResolved, Rule
 from libs.events.clock import ClockReached
 from libs.events.grievances import GrievancePolicyAdopted, GrievanceRaised, Surge
+from libs.grievances.voices import BASELINE_WINDOWS, NOBODY, heard, usual
 from services.notifier.rules.grievance_overdue import midnight
 from services.notifier.rules.rule import AlertRule, Seen, raised, resolved
 
 ONE_DAY = timedelta(days=1)
-BASELINE_WINDOWS = 8
-"""Windows right before the present one that say what is usual."""
-NOBODY = ""
-"""The author of what came without a token."""
 
 
 @dataclass(slots=True)
@@ -31,17 +27,6 @@ class Voices:
     """What the open surge had to reach."""
     calm_until: date | None = None
     """After a surge, none is raised anew before this day."""
-
-    def heard(self, last: date, days: int) -> int:
-        """How many were heard in so many days that end with `last`."""
-        window = [authors for day, authors in self.by_day.items() if last - timedelta(days=days) < day <= last]
-        named = set[str]().union(*window) - {NOBODY}
-        return len(named) + sum(NOBODY in authors for authors in window)
-
-    def usual(self, last: date, days: int) -> float:
-        """In a window, by the windows before the one that ends with `last`."""
-        ends = (last - timedelta(days=days * number) for number in range(1, BASELINE_WINDOWS + 1))
-        return sum(self.heard(end, days) for end in ends) / BASELINE_WINDOWS
 
 
 @dataclass(slots=True)
@@ -73,10 +58,10 @@ def watch(memory: Memory, seen: Seen) -> Iterator[AlertRaised | AlertResolved]:
 
 def _raise(rule: Surge, voices: Voices, seen: Seen, district: str, at: datetime) -> Iterator[AlertRaised]:
     today = at.date()
-    threshold = max(rule.authors, rule.times * voices.usual(today, rule.days))
+    threshold = max(rule.authors, rule.times * usual(voices.by_day, today, rule.days))
     if voices.open is not None or (voices.calm_until is not None and today < voices.calm_until):
         return
-    if voices.heard(today, rule.days) >= threshold:
+    if heard(voices.by_day, today, rule.days) >= threshold:
         voices.threshold = threshold
         voices.open = raised(
             Rule.GRIEVANCE_SURGE, seen, district, tenure_id=None, period=today.isoformat(), at=midnight(today)
@@ -87,7 +72,7 @@ def _raise(rule: Surge, voices: Voices, seen: Seen, district: str, at: datetime)
 def _calm(rule: Surge, voices: Voices) -> date:
     """The first day that begins with a window of less than half of what the surge had to reach."""
     day = max(voices.by_day)
-    while voices.heard(day, rule.days) >= voices.threshold / 2:
+    while heard(voices.by_day, day, rule.days) >= voices.threshold / 2:
         day += ONE_DAY
     return day + ONE_DAY
 
