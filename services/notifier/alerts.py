@@ -7,7 +7,7 @@ collection of their alerts.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,7 +25,7 @@ from libs.events.alerts import (
 from libs.events.envelope import Event, Recorded
 from libs.events.streams import Kind
 from libs.runtime.batch import Unreadable
-from libs.runtime.projection import Documents, Projection
+from libs.runtime.projection import Body, Documents, Projection
 
 Status = Literal["open", "acknowledged", "snoozed", "resolved"]
 Office = Literal["president", "pcc", "aicc"]
@@ -41,6 +41,16 @@ def told_from(*audiences: Audience) -> Office:
 def may_see(role: str) -> Sequence[Office]:
     """The values of `told_from` that a role may see; none for what is no office."""
     return next((OFFICES[: at + 1] for at, office in enumerate(OFFICES) if office == role), ())
+
+
+def shown_to(role: str, body: Body) -> Body:
+    """An alert's document without the notes of offices above: what they think of it is between them."""
+    offices = may_see(role)
+    history = [
+        {name: value for name, value in line.items() if name != "note" or line["by"].partition(":")[0] in offices}
+        for line in cast("list[dict[str, str]]", body["history"])
+    ]
+    return {**body, "history": history}
 
 
 def _absent(value: object) -> bool:

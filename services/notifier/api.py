@@ -21,7 +21,7 @@ from libs.runtime.permissions import allowed
 from libs.runtime.principal import Principal, contains
 from libs.runtime.problems import Problem
 from libs.runtime.store import Document
-from services.notifier.alerts import OFFICES, PROJECTIONS, Alert, Status, may_see
+from services.notifier.alerts import OFFICES, PROJECTIONS, Alert, Status, may_see, shown_to
 from services.notifier.deliveries import Deliveries, Sent
 from services.notifier.handling import Acknowledge, Command, Snooze, handle
 from services.notifier.paging import BODY_BYTES, NOT_HERE, PAGE, ListOf, cursor_of, read_cursor, reads
@@ -62,11 +62,14 @@ def routes(
         after = None if asked.cursor is None else read_cursor(asked.cursor)
         found = await alerts.page(_kinds(principal), where, after=after, limit=PAGE + 1)
         following = cursor_of(place(found[PAGE - 1])) if len(found) > PAGE else None
-        return JSONResponse({"items": [document.body for document in found[:PAGE]], "next": following})
+        return JSONResponse(
+            {"items": [shown_to(principal.role, each.body) for each in found[:PAGE]], "next": following}
+        )
 
     @router.get("/{id}", response_model=Shown)
     async def show_alert(principal: Authenticated, id: str) -> JSONResponse:  # noqa: A002 (the route's word)
-        """One alert, with all that happened to it; the offices also see who was told."""
+        """One alert, with all that happened to it; the offices also see who was told. An office's notes are shown to it
+        and to those above."""
         require(principal, "GET /v1/alerts/{id}")
         _, document = await _find(principal, id)
         return await _show(principal, document)
@@ -84,10 +87,11 @@ def routes(
         return await _do(request, principal, id, Snooze)
 
     async def _show(principal: Principal, document: Document) -> JSONResponse:
+        shown = shown_to(principal.role, document.body)
         if not allowed(principal, "GET /v1/deliveries"):
-            return JSONResponse(document.body)
+            return JSONResponse(shown)
         sent = await deliveries.of(Alert.model_validate(document.body), aicc=allowed(principal, "stream:grievances"))
-        return JSONResponse({**document.body, "deliveries": [each.model_dump(mode="json") for each in sent]})
+        return JSONResponse({**shown, "deliveries": [each.model_dump(mode="json") for each in sent]})
 
     async def _find(principal: Principal, alert_id: str) -> tuple[Kind, Document]:
         """The alert, unless it is none that this principal may know of."""

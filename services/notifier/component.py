@@ -107,7 +107,7 @@ def build(
             filled[kind].add([stream])
             loops += [partial(project, kind, stream), partial(fill, kind, stream)]
         if keep_time:
-            timekeeper = Timekeeper(log, clock, watcher, heartbeats, metrics)
+            timekeeper = Timekeeper(log, clock, watcher, heartbeats, metrics=metrics, logger=logger)
             loops += [partial(timekeeper.keep, kind, state) for kind in TARGETS]
         return loops
 

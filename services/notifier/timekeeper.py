@@ -16,11 +16,11 @@ from libs.duty.outages import Owed, exhausted, owing
 from libs.events.clock import ClockReached
 from libs.events.envelope import Event, format_instant
 from libs.events.outages import OutageCredited
-from libs.events.streams import Kind, stream_name
+from libs.events.streams import Kind, keeps_hours, stream_name
 from libs.runtime.clock import Clock
 from libs.runtime.errors import Unavailable
 from libs.runtime.log import EventLog
-from libs.runtime.telemetry import Metrics
+from libs.runtime.telemetry import Logger, Metrics
 from services.notifier.heartbeats import SYSTEM, Heartbeats
 from services.notifier.records import SOURCE, event_time, record_of
 from services.notifier.watcher import Watcher
@@ -34,12 +34,15 @@ AGAIN_SECONDS = 1.0
 class Timekeeper:
     """Keeps the time of the streams that the watcher folds."""
 
-    def __init__(self, log: EventLog, clock: Clock, watcher: Watcher, heartbeats: Heartbeats, metrics: Metrics) -> None:
+    def __init__(
+        self, log: EventLog, clock: Clock, watcher: Watcher, heartbeats: Heartbeats, *, metrics: Metrics, logger: Logger
+    ) -> None:
         self._log = log
         self._clock = clock
         self._watcher = watcher
         self._heartbeats = heartbeats
         self._metrics = metrics
+        self._logger = logger
 
     async def keep(self, kind: Kind, state: str) -> Never:
         """Append what falls due in the stream, one instant after the other, for ever."""
@@ -47,6 +50,7 @@ class Timekeeper:
         if kind == "reports":
             self._metrics.outage_minutes_credited.labels(state)  # at 0 from the start: else no increase is seen
         positions = self._watcher.positions
+        refused = False
         while True:
             end = await self._log.end(stream)
             await positions.reached(stream, end - 1)
@@ -58,8 +62,13 @@ class Timekeeper:
             else:
                 try:
                     await (self._judge(state, due) if kind == "reports" else self._reach(kind, state, due))
-                except Unavailable:  # a full disk, say: what is due then stays due, and what was written is read
+                except Unavailable as error:  # a full disk, say: what is due stays due, and what was written is read
+                    if not refused and keeps_hours(stream):  # else the line would tell that something is due there
+                        self._logger.warning("what is due waits for the log", stream=stream, reason=str(error))
+                    refused = True
                     await asyncio.sleep(AGAIN_SECONDS)
+                else:
+                    refused = False
 
     async def _judge(self, state: str, due: datetime) -> None:
         """Append what outages give back to the days that `due` judges; and when that is nothing more, clock.reached."""

@@ -124,7 +124,7 @@ async def test_what_an_alertmanager_says(answer: Answer, error: type[Exception],
         await channel.send(MESSAGE)
         assert sink.received[1].line.startswith("POST /api/v2/alerts ")
         assert sink.received[1].headers["authorization"] == "Bearer a token"
-        assert json.loads(sink.received[1].body)[0]["endsAt"] == "2026-11-24T18:30:00Z"
+        assert json.loads(sink.received[1].body)[0]["endsAt"] == "2027-01-07T18:30:00Z"
 
 
 async def test_an_alertmanager_that_is_not_there() -> None:

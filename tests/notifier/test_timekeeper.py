@@ -1,16 +1,21 @@
 """The timekeeper: what falls due is said once, in order; late it says the same as on time."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+
+import pytest
 
 from libs.events.alerts import AlertRaised, Rule
 from libs.events.clock import ClockReached
 from libs.events.envelope import Event
 from libs.runtime.clock import ManualClock
+from libs.runtime.errors import Unavailable
+from libs.runtime.log import NewRecord, Record
 from services.notifier.heartbeats import Heartbeats
-from services.notifier.timekeeper import Timekeeper
+from services.notifier.timekeeper import APPEND_DEADLINE
 from tests.duty.events import STATE, STREAM, added, appointed, clock_reached, excused, filed, holiday, instant, policy
-from tests.notifier.world import Told, World, alerts_of, clocks_of, read, running, until, world, write
+from tests.notifier.world import AnotherLog, Told, World, alerts_of, clocks_of, read, running, until, world, write
 
 DAY = "2026-11-23"
 REMIND, GRACE = "2026-11-23T19:00", "2026-11-24T00:00"
@@ -132,7 +137,7 @@ async def test_a_log_whose_clock_lags_is_not_flooded(tmp_path: Path) -> None:
             before = len(await read(state.log, STREAM))
         hasty = World(state.log, ManualClock(instant("2026-11-23T20:00")))
         async with hasty.notifier(keep_time=False):
-            timekeeper = Timekeeper(state.log, hasty.clock, hasty.watcher, Heartbeats(state.log), hasty.metrics)
+            timekeeper = hasty.timekeeper(state.log, Heartbeats(state.log))
 
             async def ignored() -> bool:
                 return "a clock ahead of the log was ignored" in hasty.lines.getvalue()
@@ -147,3 +152,44 @@ async def test_a_log_whose_clock_lags_is_not_flooded(tmp_path: Path) -> None:
                 hasty.clock.advance_to(instant("2026-11-23T20:00:05"))
                 await until(heard)
                 assert len(await read(state.log, STREAM)) == before + 2
+
+
+class FullLog(AnotherLog):
+    """It takes nothing so many times, as on a full disk."""
+
+    left = 0
+
+    async def append(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
+        if self.left:
+            self.left -= 1
+            raise Unavailable("there is no room")
+        return await super().append(stream, records)
+
+
+async def test_where_the_log_takes_nothing_it_is_tried_again_and_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.notifier.timekeeper.AGAIN_SECONDS", 0.0)
+    async with world(tmp_path) as state:
+        await write(state.log, *ROSTER)
+        async with state.notifier():
+            await state.pass_to("2026-11-23T18:00")
+        full = FullLog(state.log)
+        async with state.notifier(keep_time=False):
+            keeper = state.timekeeper(full, Heartbeats(state.log))
+
+            async def judged() -> bool:
+                return await clocks_of(state.log) == [instant(REMIND), instant(GRACE)]
+
+            async with running(lambda: keeper.keep("reports", STATE)):
+                for moment in (REMIND, GRACE):
+                    full.left = 3
+                    state.clock.advance_to(instant(moment) + APPEND_DEADLINE)
+
+                    async def said(moment: str = moment) -> bool:
+                        return instant(moment) in await clocks_of(state.log)
+
+                    await until(said)
+                    assert full.left == 0
+                await until(judged)
+        assert state.lines.getvalue().count("what is due waits for the log") == 2  # once for each time that it was full

@@ -1,6 +1,7 @@
 """Who finds an alert: role by rule by level, on every route that leads to one."""
 
 from pathlib import Path
+from typing import cast
 
 from libs.events.alerts import ON_GRIEVANCES, AlertRaised, Rule, alert_id
 from libs.events.envelope import Event
@@ -91,6 +92,29 @@ async def test_a_president_does_not_see_what_his_predecessor_was_told(tmp_path: 
         assert [each["alert_id"] for each in await place.all("", "president", "in-mp.guna")] == [own]
         assert (await place.ask(f"/v1/alerts/{his}", "president", "in-mp.guna")).status_code == 404
         assert {each["alert_id"] for each in await place.all("", "pcc", "in-mp")} == {own, his}
+
+
+async def test_a_note_is_read_by_its_own_office_and_those_above(tmp_path: Path) -> None:
+    notes = {"pcc": "he never answers", "aicc": "the office does not either"}
+    reads: dict[Role, list[str]] = {"president": [], "pcc": [notes["pcc"]], "aicc": list(notes.values())}
+    async with office(tmp_path) as place:
+        one = await raise_one(place, Rule.MISSED_REPORT, 1, offset=0)
+        await place.shows(1)
+        for role, note in notes.items():
+            for action in ("acknowledge", "snooze"):
+                said = {"note": note, "until": LATER}
+                answer = await place.ask(f"/v1/alerts/{one}/{action}", role, SCOPES[cast("Role", role)], post=said)
+                assert answer.status_code == 200
+                assert answer.json()["history"][-1]["note"] == note
+        for reader, scope in SCOPES.items():
+            [listed] = await place.all("", reader, scope)
+            shown = (await place.ask(f"/v1/alerts/{one}", reader, scope)).json()
+            for found in (listed, shown):
+                history = cast("list[dict[str, str]]", found["history"])
+                assert len(history) == 5  # that somebody did something, each is told
+                assert [each["note"] for each in history if "note" in each] == [
+                    note for note in reads[reader] for _ in ("acknowledge", "snooze")
+                ]
 
 
 def test_deliveries_are_listed_for_whom_the_alert_may_be_seen_by() -> None:

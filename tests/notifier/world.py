@@ -169,11 +169,15 @@ class World:
             now=self.now,
         )
 
+    def timekeeper(self, log: EventLog, heartbeats: Heartbeats) -> Timekeeper:
+        logger = get_logger("notifier")
+        return Timekeeper(log, self.clock, self.watcher, heartbeats, metrics=self.metrics, logger=logger)
+
     @contextlib.asynccontextmanager
     async def notifier(self, *, keep_time: bool = True, settle: bool = True) -> AsyncIterator[None]:
         self.watcher = self.new_watcher()
         heartbeats = Heartbeats(self.log)
-        timekeeper = Timekeeper(self.log, self.clock, self.watcher, heartbeats, self.metrics)
+        timekeeper = self.timekeeper(self.log, heartbeats)
         loops: list[Callable[[], Coroutine[object, object, object]]] = [self.watcher.run]
         if keep_time:
             loops += [partial(timekeeper.keep, kind, STATE) for kind in TARGETS]

@@ -1,7 +1,9 @@
 """The channel for operators: Alertmanager, by its API v2 (`POST /api/v2/alerts`), which groups, silences and pages.
 
-It knows an alert by its labels: what comes again after a crash is the same alert to it. It holds one for a day, unless
-it is told again. What is over here ends there, and so does a level that an alert has left behind.
+It knows an alert by its labels: what comes again after a crash is the same alert to it. What is over here ends there,
+and so does a level that an alert has left behind. It is told once of each, so the end that it is given meanwhile, after
+which it would take the alert for over, lies behind all that stay open; only where word of the end is never taken does
+it count.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +17,8 @@ from services.notifier.messages import letter
 from services.notifier.routing import Route
 
 DEADLINE_SECONDS = 15.0
-HELD = timedelta(days=1)
+HELD = timedelta(days=45)
+"""A miss that stays open is let go of some five weeks after its day (rules/missed_report.py)."""
 BUSY = frozenset({408, 425, 429})
 SEVERITIES = ("info", "warning", "critical")
 """By level, from 1; above the last as the last."""
