@@ -1,8 +1,9 @@
 """What every connection to Kafka is set to, and how its errors are said. All settings of aiokafka stand here."""
 
+import asyncio
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +88,21 @@ def new_consumer(cluster: Cluster, **settings: Any) -> AIOKafkaConsumer:
 
 def new_admin(cluster: Cluster) -> AIOKafkaAdminClient:
     return AIOKafkaAdminClient(**cluster.client(), **CLIENT)
+
+
+async def close_whole(closing: Coroutine[object, object, object]) -> None:
+    """Await an aiokafka client's close or stop in a task of its own: it keeps a cancellation of whoever awaits it to
+    itself, and a loop that was cancelled just then would go on for ever. Here it is raised, once all is closed."""
+    task = asyncio.create_task(_ended(closing))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+async def _ended(closing: Coroutine[object, object, object]) -> None:
+    await closing
 
 
 async def introduce(cluster: Cluster) -> None:

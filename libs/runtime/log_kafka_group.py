@@ -29,7 +29,7 @@ from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, LeaveGro
 
 from libs.events.streams import STREAMS, state_of
 from libs.runtime.errors import StartRefused
-from libs.runtime.log_kafka_client import CLIENT, Cluster, unavailable
+from libs.runtime.log_kafka_client import CLIENT, Cluster, close_whole, unavailable
 from libs.runtime.sharing_out import Member, share_out
 
 ASSIGNOR = "rozana-states"
@@ -163,7 +163,7 @@ async def opened_group(cluster: Cluster, name: str, instance: str | None, sessio
             raise unavailable(cluster, error) from None
         yield Group(cluster, client, node, name, instance, session)
     finally:
-        await client.close()
+        await close_whole(client.close())
 
 
 def _streams(states: frozenset[str]) -> list[str]:

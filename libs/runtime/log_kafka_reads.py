@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from libs.events.streams import keeps_hours
 from libs.runtime.errors import ReadStopped, Unavailable
 from libs.runtime.log import Record
-from libs.runtime.log_kafka_client import Cluster, new_admin, new_consumer, unavailable
+from libs.runtime.log_kafka_client import Cluster, close_whole, new_admin, new_consumer, unavailable
 
 T = TypeVar("T")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -159,7 +159,7 @@ class Reads:
         if self._consumer is not None:
             await stop(self._consumer)
         if self._admin is not None:
-            await self._admin.close()
+            await close_whole(self._admin.close())
 
     async def _asker(self) -> Any:
         async with self._starting:
@@ -168,7 +168,7 @@ class Reads:
                 try:
                     await admin.start()
                 except BaseException:
-                    await admin.close()
+                    await close_whole(admin.close())
                     raise
                 self._admin = admin
             return self._admin
@@ -208,6 +208,10 @@ async def started(consumer: Any) -> Any:
 
 
 async def stop(consumer: Any) -> None:
+    await close_whole(_stop(consumer))
+
+
+async def _stop(consumer: Any) -> None:
     """aiokafka's own stop() ends half way, with a cancellation that nobody asked for, when a fetch that it cancels was
     just waiting to be tried again: while Kafka is away, nearly always."""
     try:
@@ -218,9 +222,6 @@ async def stop(consumer: Any) -> None:
             fetch.cancel()
         await asyncio.gather(*fetches, return_exceptions=True)
         await consumer._client.close()
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
 
 
 def record_of(stream: str, found: Any) -> Record:

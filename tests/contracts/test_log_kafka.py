@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from libs.runtime.clock import ManualClock, SystemClock
-from libs.runtime.errors import OutcomeUnknown, ReadStopped, StartRefused, Unavailable
+from libs.runtime.errors import OutcomeUnknown, ReadStopped, Reopen, StartRefused, Unavailable
 from libs.runtime.log_kafka import STALLED_SECONDS, KafkaEventLog, open_log
 from libs.runtime.log_kafka_admin import create_topics
 from libs.runtime.log_kafka_client import brokers
@@ -318,6 +318,33 @@ async def test_through_restarts_nothing_acknowledged_is_lost_and_both_sides_go_o
         found = await following
     assert {text: found[offset] for text, offset in acknowledged.items()} == {text: text for text in acknowledged}
     await log.close()
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_who_is_cancelled_while_it_closes_its_reader_does_not_begin_again(
+    kafka: Kafka, log: KafkaEventLog, turns: int
+) -> None:
+    """aiokafka's stop() would keep the cancellation to itself: a loop that was just opening its store anew went on."""
+    name = f"rozana.test.{uuid4().hex}"
+    await create_topics(kafka.url, [name])
+    await log.append(name, [record()])
+    closing = asyncio.Event()
+
+    async def loop() -> None:
+        while True:
+            with contextlib.suppress(Reopen):
+                async with log.reader({name: 0}) as reader:
+                    await take(reader, 1)
+                    closing.set()
+                    raise Reopen("as when the store was away")
+
+    looping = asyncio.create_task(loop())
+    await closing.wait()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    looping.cancel()
+    await asyncio.wait([looping], timeout=SOON)
+    assert looping.cancelled()
 
 
 async def test_readers_that_end_while_kafka_is_away_leave_nothing_running(own_kafka: Kafka) -> None:

@@ -25,6 +25,8 @@ from tempfile import mkdtemp
 from uuid import uuid4
 
 import httpx
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
 
 from libs.events.alerts import AlertData, AlertRaised, AlertResolved
 from libs.events.codec import decode, encode
@@ -140,10 +142,15 @@ class Servers:
             return False
 
         await until(made)
+        database = uuid4().hex
         try:
-            yield f"{self.mongo.url}/{uuid4().hex}"
+            yield f"{self.mongo.url}/{database}"
         finally:
             await delete_topics(self.kafka.url, names)
+            with contextlib.suppress(PyMongoError):  # the next schedule has one of its own; a restart reads them all
+                client: AsyncMongoClient[dict[str, object]]
+                async with AsyncMongoClient(self.mongo.url) as client:
+                    await client.drop_database(database)
 
 
 @contextlib.contextmanager
