@@ -158,11 +158,11 @@ class Killing:
     def _look_at_mails(self, days: list[date]) -> None:
         said: dict[str, set[str]] = defaultdict(set)
         told: dict[tuple[str, date], set[str]] = defaultdict(set)
-        for key, mail in zip(self.mailbox.keys, self.mailbox.mails, strict=True):
-            said[key].add(text_of(mail))
+        for key, text in zip(self.mailbox.keys, map(text_of, self.mailbox.mails), strict=True):
+            said[key].add(text)
             for name in DISTRICTS:
                 for day in days:
-                    if f"{name}: no report for {day.day} {day:%B %Y}" in text_of(mail):
+                    if f"{name}: no report for {day.day} {day:%B %Y}" in text:
                         told[name, day].add(key)
         assert set(told) == {(name, day) for name in DISTRICTS for day in days}
         assert all(len(keys) == 1 for keys in told.values())
