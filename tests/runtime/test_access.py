@@ -30,7 +30,7 @@ def test_the_principals_are_the_services_the_job_the_offices_and_the_consumers_n
         ("rozana-aggregator", set(STREAMS) - {"grievance-keys"}, {"dead-letters"}),
         ("rozana-notifier", set(STREAMS) - {"grievance-keys"}, None),
         ("rozana-topics", set(), set()),
-        ("rozana-pcc-in-mp", {"reports", "alerts"}, set()),
+        ("rozana-pcc-in-mp", {"reports"}, set()),
         ("rozana-aicc-boards", {"reports"}, set()),
     ],
 )
@@ -45,7 +45,7 @@ def test_who_reads_and_writes_what(principal: str, reads: set[str], writes: set[
 
 def test_an_office_reads_its_own_state_and_never_a_grievance() -> None:
     for state in STATES:
-        assert EVERYBODY[f"rozana-pcc-{state}"].reads == (f"rozana.{state}.reports", f"rozana.{state}.alerts")
+        assert EVERYBODY[f"rozana-pcc-{state}"].reads == (f"rozana.{state}.reports",)
 
 
 def test_everything_is_granted_by_whole_names_that_are_streams() -> None:
@@ -72,7 +72,7 @@ def test_nobody_may_delete_or_add_partitions() -> None:
 
 @pytest.mark.parametrize(
     ("reader", "kinds_of"),
-    [("aicc", {"reports", "alerts", "grievances"}), ("pcc", {"reports", "alerts"}), ("operator", set())],
+    [("aicc", {"reports", "alerts", "grievances"}), ("pcc", {"reports"}), ("operator", set())],
 )
 def test_what_may_be_granted_is_of_a_state(reader: Reader, kinds_of: set[str]) -> None:
     """A dead letter may hold a grievance whole: no topic of the nation is granted to anybody outside."""
