@@ -338,6 +338,7 @@ async def test_keys_that_are_not_those_of_the_event_are_not_handed_out(tmp_path:
         import apsw
 
         other = apsw.Connection(str(tmp_path / "log-keys.db"))
+        other.set_busy_timeout(30_000)  # ingest tidies up as it starts
         foreign = json.dumps(sealed_body(Content(mine.id, "x"))["keys"]).encode()
         other.execute("UPDATE kept SET value = ? WHERE stream = ?", (foreign, keys))
         other.close()
