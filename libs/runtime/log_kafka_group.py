@@ -41,11 +41,11 @@ SPARE_SECONDS = 5.0
 
 
 class JoinAgain(Exception):
-    """`forgotten`: the group does not know this member any more."""
+    """The states are shared out anew. With the same member id: only so a member hears that another has its name."""
 
-    def __init__(self, *, forgotten: bool = False) -> None:
-        super().__init__()
-        self.forgotten = forgotten
+
+class Forgotten(JoinAgain):
+    """The group does not know this member any more. Who hears it when it joins, joins with no id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ class Group:
         return Joined(answer.member_id, answer.generation_id, shares)
 
     async def sync(self, joined: Joined, wants: frozenset[str]) -> frozenset[str]:
-        """This member's states, once the leader has shared them out. Raises JoinAgain, forgotten, when that was for
-        other settings: a static member that comes back is given what it had, unasked."""
+        """This member's states, once the leader has shared them out. Raises Forgotten when that was for other
+        settings: a static member that comes back is given what it had, unasked."""
         answer = await self._ask(
             SyncGroupRequest(
                 self._name, joined.generation, joined.member_id, self._instance, list(joined.shares.items())
@@ -102,7 +102,7 @@ class Group:
         assignment = ConsumerProtocol.ASSIGNMENT.decode(answer.member_assignment)
         if frozenset(json.loads(assignment.user_data)) != wants:
             await self.leave(joined.member_id)
-            raise JoinAgain(forgotten=True)
+            raise Forgotten
         return frozenset(state for topic, _ in assignment.assignment if (state := state_of(topic)))
 
     async def beat(self, joined: Joined) -> None:
@@ -130,7 +130,7 @@ class Group:
                 f"another process takes part in {self._name} as {self._instance}: give each its own ROZANA_MEMBER"
             )
         if error is UnknownMemberIdError:
-            raise JoinAgain(forgotten=True)
+            raise Forgotten
         if error in ANEW:
             raise JoinAgain
         if error is GroupAuthorizationFailedError:

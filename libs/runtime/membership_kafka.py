@@ -14,7 +14,7 @@ from typing import Never
 
 from libs.runtime.errors import Unavailable
 from libs.runtime.log_kafka_client import Cluster
-from libs.runtime.log_kafka_group import Group, JoinAgain, Joined, opened_group
+from libs.runtime.log_kafka_group import Forgotten, Group, JoinAgain, Joined, opened_group
 from libs.runtime.sharing_out import Member
 from libs.runtime.telemetry import Logger
 
@@ -114,10 +114,8 @@ class KafkaMembership:
                 else:
                     await asyncio.sleep(self._session / HEARTBEATS)
                     await self._beat(group, self._joined)
-            except JoinAgain as again:
+            except JoinAgain:
                 self._settled = False
-                if again.forgotten:
-                    self._member_id = ""
 
     async def _beat(self, group: Group, joined: Joined) -> None:
         sent = time.monotonic()
@@ -131,7 +129,11 @@ class KafkaMembership:
             async with asyncio.timeout(self._session / 2):
                 while self._appending:
                     await self._move()
-        joined = await group.join(self._member_id, self._claim)
+        try:
+            joined = await group.join(self._member_id, self._claim)
+        except Forgotten:  # remembered, since the answer to the next try may get lost
+            self._member_id = ""
+            raise
         self._member_id = joined.member_id
         sent = time.monotonic()
         owned = await group.sync(joined, self._wants)
