@@ -51,7 +51,11 @@ async def test_killed_for_forty_minutes_across_the_deadline_nobody_has_missed_th
         assert board["grace_until"] == format_instant(GRACE_ENDED + timedelta(minutes=GIVEN))
         assert not board["closed"]
         await office.file(KEPT_OUT)  # whose phone has been trying since half past eleven
-        assert await _statuses(office) == {IN_TIME: "on_time", KEPT_OUT: "in_grace", SILENT: "pending"}
+
+        async def on_the_board() -> bool:
+            return await _statuses(office) == {IN_TIME: "on_time", KEPT_OUT: "in_grace", SILENT: "pending"}
+
+        await until(on_the_board)
         assert await office.alerts(rule="missed-report") == []
     await up.kill()
 
