@@ -1,10 +1,12 @@
 """The whole country closes its day at one instant, and grievances come in at that moment: when are their alerts there?
 
 The notifier as it runs, with its timekeeper, in one process for all states. What is measured lies between two durable
-appends: of `clock.reached`, or of a grievance, and of the last alert that it is the cause of.
+appends: of `clock.reached`, or of a grievance, and of the last alert that it is the cause of. Since the states take
+turns, a third number tells what that one does not: how long after the instant the last state's alerts are there.
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -24,6 +26,7 @@ from libs.events.streams import stream_name
 from libs.runtime.clock import ManualClock
 from libs.runtime.log import EventLog, LogReader, NewRecord, Record
 from libs.runtime.log_sqlite import open_log
+from libs.runtime.service import COLLECT_AFTER
 from services.notifier.records import event_time
 
 STATES, DISTRICTS = 36, 71
@@ -83,13 +86,15 @@ class Noted:
 
 def measure(folder: Path, *, quick: bool) -> list[Line]:
     """An evening as it is, and one on which nobody files, of which no judgement is held."""
+    gc.set_threshold(*COLLECT_AFTER)  # as the service does
     lines: list[Line] = []
     for silent, said in ((20, "one in twenty silent"), (1, "all silent")):
         (folder / str(silent)).mkdir()
-        judged, raised = asyncio.run(closed_together(folder / str(silent), 3 if quick else 14, silent=silent))
+        judged, raised, all_told = asyncio.run(closed_together(folder / str(silent), 3 if quick else 14, silent=silent))
         lines += [
             seconds_line(f"{STATES} states at once, {said}: judgement -> its alerts", judged, 250),
             seconds_line(f"{STATES} states at once, {said}: grievance -> its alert", raised, 250),
+            seconds_line(f"{STATES} states at once, {said}: the instant -> all alerts of all states", all_told),
         ]
     return lines
 
@@ -103,17 +108,21 @@ def _raised(state: str, district: str, at: datetime, number: int) -> tuple[str, 
     return stream_name("grievances", state), [NewRecord(event.subject, *encode(event))]
 
 
-async def closed_together(folder: Path, evenings: int, *, silent: int) -> tuple[list[float], list[float]]:
-    """Seconds to the alerts of each state's closed day, and to the alert of each grievance, one a state an evening.
+async def closed_together(folder: Path, evenings: int, *, silent: int) -> tuple[list[float], list[float], list[float]]:
+    """Seconds to the alerts of each state's closed day; to the alert of each grievance, one a state an evening; and, of
+    each evening, from when the timekeepers may begin until all of them are there.
 
     silent: every so-manieth district of each state files nothing; 1: none does.
     """
     india = India(states=STATES, districts=DISTRICTS, first=date(2026, 1, 1), days=0)
     clock = ManualClock(india.beginning)
     log = Noted(open_log(folder / "log.db", clock))
+    all_told: list[float] = []
     try:
         await append_all(log, india)
         async with notifier(log, clock, folder, india.codes, keep_time=True):
+            gc.collect()
+            gc.freeze()  # as the service does when it has started
             for number in range(evenings):
                 day = india.first + number * ONE_DAY
                 clock.advance_to(india.at(day, "18:00"))
@@ -125,9 +134,11 @@ async def closed_together(folder: Path, evenings: int, *, silent: int) -> tuple[
                 closing = india.at(day + ONE_DAY, "00:00") + JUDGED_AFTER
                 raised = [_raised(state, f"{state}.d{number:02}", closing, number) for state in india.codes]
                 clock.advance_to(closing)
+                began = time.perf_counter()
                 await asyncio.gather(*(log.append(*each) for each in raised))
                 await log.until_told(Rule.MISSED_REPORT, STATES * (number + 1))
                 await log.until_told(Rule.GRIEVANCE_RAISED, STATES * (number + 1))
-        return log.seconds(Rule.MISSED_REPORT), log.seconds(Rule.GRIEVANCE_RAISED)
+                all_told.append(time.perf_counter() - began)
+        return log.seconds(Rule.MISSED_REPORT), log.seconds(Rule.GRIEVANCE_RAISED), all_told
     finally:
         await log.close()

@@ -76,6 +76,7 @@ async def consume(
     streams: Collection[str] | None = None,
     skim: Skim | None = None,
     pause: Callable[[], Awaitable[object]] | None = None,
+    turns: AbstractAsyncContextManager[object] | None = None,
 ) -> Never:
     """Feed one sink with everything in `streams`, by default all that `positions` have. See `consume_together`."""
     await consume_together(
@@ -87,6 +88,7 @@ async def consume(
         max_records=max_records,
         skim=skim,
         pause=pause,
+        turns=turns,
     )
 
 

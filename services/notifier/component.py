@@ -41,6 +41,7 @@ from services.notifier.outbox import OUTBOX
 from services.notifier.reading import AlertReader
 from services.notifier.standing import Standing
 from services.notifier.timekeeper import Timekeeper
+from services.notifier.turns import Turns
 from services.notifier.watcher import TARGETS, Watcher
 
 
@@ -71,7 +72,7 @@ def build(
     alerts = AlertReader(log, store, folded)
     deliveries = Deliveries(store, clock, names)
     watchers: dict[str, Watcher] = {}
-    heartbeats = Heartbeats(log)
+    heartbeats, turns = Heartbeats(log), Turns()
 
     def called(state: str, district: str) -> tuple[str, str]:
         watcher = watchers.get(state)
@@ -95,7 +96,9 @@ def build(
                 await follow(f"{OUTBOX}_{kind}", stream, filled[kind], Filling(kind, store, clock, channels, courier))
 
     async def follow(name: str, stream: str, positions: Positions, sink: Projector[Any]) -> Never:
-        await consume(name, log, positions, sink, metrics=metrics, dead_letters=dead_letters, streams=[stream])
+        await consume(
+            name, log, positions, sink, metrics=metrics, dead_letters=dead_letters, streams=[stream], turns=turns
+        )
 
     def work(state: str) -> list[Background]:
         watcher = Watcher(log, clock, [state], metrics=metrics, logger=logger, positions=watched)
@@ -107,7 +110,7 @@ def build(
             filled[kind].add([stream])
             loops += [partial(project, kind, stream), partial(fill, kind, stream)]
         if keep_time:
-            timekeeper = Timekeeper(log, clock, watcher, heartbeats, metrics=metrics, logger=logger)
+            timekeeper = Timekeeper(log, clock, watcher, heartbeats, metrics=metrics, logger=logger, turns=turns)
             loops += [partial(timekeeper.keep, kind, state) for kind in TARGETS]
         return loops
 

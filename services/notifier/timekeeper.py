@@ -23,6 +23,7 @@ from libs.runtime.log import EventLog
 from libs.runtime.telemetry import Logger, Metrics
 from services.notifier.heartbeats import SYSTEM, Heartbeats
 from services.notifier.records import SOURCE, event_time, record_of
+from services.notifier.turns import Turns
 from services.notifier.watcher import Watcher
 
 APPEND_DEADLINE = timedelta(seconds=5)
@@ -35,7 +36,15 @@ class Timekeeper:
     """Keeps the time of the streams that the watcher folds."""
 
     def __init__(
-        self, log: EventLog, clock: Clock, watcher: Watcher, heartbeats: Heartbeats, *, metrics: Metrics, logger: Logger
+        self,
+        log: EventLog,
+        clock: Clock,
+        watcher: Watcher,
+        heartbeats: Heartbeats,
+        *,
+        metrics: Metrics,
+        logger: Logger,
+        turns: Turns,
     ) -> None:
         self._log = log
         self._clock = clock
@@ -43,6 +52,7 @@ class Timekeeper:
         self._heartbeats = heartbeats
         self._metrics = metrics
         self._logger = logger
+        self._turns = turns
 
     async def keep(self, kind: Kind, state: str) -> Never:
         """Append what falls due in the stream, one instant after the other, for ever."""
@@ -121,8 +131,9 @@ class Timekeeper:
             time=event_time(kind, self._clock.now()),
             data=ClockReached(state=state, at=due),
         )
-        appended = await self._log.append(stream, [record_of(event)])
-        await self._watcher.positions.reached(stream, appended[-1].offset)
+        async with self._turns.first():
+            appended = await self._log.append(stream, [record_of(event)])
+            await self._watcher.positions.reached(stream, appended[-1].offset)
         if self._watcher.next_due(stream) == due:
             # The log's own clock lags behind ours, so the event was ignored. Said again at once, it would be again.
             await self._clock.sleep_until(self._clock.now() + APPEND_DEADLINE)

@@ -24,6 +24,7 @@ from services.notifier.heartbeats import Heartbeats
 from services.notifier.records import record_of
 from services.notifier.rules import RULES
 from services.notifier.timekeeper import APPEND_DEADLINE, Timekeeper
+from services.notifier.turns import Turns
 from services.notifier.watcher import TARGETS, Watcher
 from tests.duty.events import STATE, STREAM, instant
 from tests.notifier.stories import GRIEVANCES
@@ -171,7 +172,7 @@ class World:
 
     def timekeeper(self, log: EventLog, heartbeats: Heartbeats) -> Timekeeper:
         logger = get_logger("notifier")
-        return Timekeeper(log, self.clock, self.watcher, heartbeats, metrics=self.metrics, logger=logger)
+        return Timekeeper(log, self.clock, self.watcher, heartbeats, metrics=self.metrics, logger=logger, turns=Turns())
 
     @contextlib.asynccontextmanager
     async def notifier(self, *, keep_time: bool = True, settle: bool = True) -> AsyncIterator[None]:
