@@ -24,7 +24,7 @@ from tests.servers.mongo import Mongo
 
 pytestmark = pytest.mark.connected
 ON = "2026-11-23"
-DATA = "documents.mv"
+DATA = "journal"
 
 
 async def test_it_is_folded_up_again_and_nothing_counts_twice(tmp_path: Path) -> None:
