@@ -1,6 +1,7 @@
 """The one table of streams: what each is keyed by, who writes it, who may read it, how long it is kept."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Kind = Literal["reports", "alerts", "grievances", "grievance-keys", "system", "dead-letters"]
@@ -75,6 +76,7 @@ def erasable(stream: str) -> bool:
     return any(each.erasable for each in STREAMS.values() if stream.endswith(f".{each.kind}"))
 
 
+@lru_cache(maxsize=1024)  # asked of every record
 def keeps_hours(stream: str) -> bool:
     """Whether the times of a stream's records may be kept and shown; of grievances they would point at somebody."""
     return all(each.keeps_hours for each in STREAMS.values() if stream.endswith(f".{each.kind}"))

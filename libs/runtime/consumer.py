@@ -30,6 +30,9 @@ POLL_SECONDS = 0.25
 QUIET_SECONDS = 15.0
 """The same, when the sink has nothing left to tidy up: a process has a reader for each of its states' streams."""
 
+WORTH_A_TURN = 100
+"""Records: a smaller batch takes little memory, and should not wait for larger ones."""
+
 
 class Sink(Protocol):
     """What a consumer feeds. It keeps its own position, with what it has made of the events."""
@@ -116,13 +119,14 @@ async def consume_together(
     `pause` is awaited behind what came, unless that was all that is taken at once: what comes meanwhile is folded
     together, by a sink for which one record costs nearly as much as ten.
 
-    `turns` is held while a batch is decoded and folded: of many readers in a process so many do it at one time.
+    `turns` is held while a large batch is decoded and folded: of many readers in a process so many do it at one time.
 
     Raises LogMismatch, ReadStopped, Unavailable, and whatever a sink raises, when no other sink is folding any more.
     """
     names = [each.name for each in consumers]
     decoder, show = Decoder(names, await log.identity(), metrics, dead_letters, skim), _shown(metrics)
-    turns = contextlib.nullcontext() if turns is None else turns
+    nobody = contextlib.nullcontext()
+    turns = nobody if turns is None else turns
     begins = {}
     for stream in streams:
         for each in consumers:
@@ -152,7 +156,7 @@ async def consume_together(
             """How many records came. A quiet reader keeps none of them: they are gone with this call."""
             polled = await reader.poll(max_records=max_records, timeout=timeout)
             for stream, records in polled.items():
-                async with turns:
+                async with turns if len(records) >= WORTH_A_TURN else nobody:
                     await take(stream, records)
             return sum(map(len, polled.values()))
 

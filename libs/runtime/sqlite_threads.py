@@ -15,7 +15,8 @@ from typing import Generic, TypeVar, cast
 
 import apsw
 
-from libs.runtime.errors import RozanaError, Unavailable
+from libs.runtime.errors import Unavailable
+from libs.runtime.gathering import own
 from libs.runtime.sqlite import one_line
 
 Job = TypeVar("Job")
@@ -34,8 +35,7 @@ class Worker(Generic[Job, Result]):
     """One thread. Whatever is queued when it is free becomes one call of `perform`: that is the group commit.
 
     `perform` answers each job with a result or an error, or raises for all of them. `settled` then hears of both in the
-    event loop, `finish` in the thread when it ends. An outcome travels as the future's result, even a failure: no
-    exception is left that was never retrieved.
+    event loop, `finish` in the thread when it ends.
     """
 
     def __init__(
@@ -61,12 +61,7 @@ class Worker(Generic[Job, Result]):
             raise Unavailable(f"{self._thread.name} is closed")
         ticket: _Ticket[Job, Result] = _Ticket(job, weight, asyncio.get_running_loop().create_future())
         self._queue.put(ticket)
-        outcome = await ticket.outcome
-        if isinstance(outcome, RozanaError):
-            raise type(outcome)(*outcome.args) from outcome  # each caller its own: a group shares `outcome`
-        if isinstance(outcome, Exception):
-            raise RuntimeError(f"{self._thread.name} stumbled over a bug") from outcome  # noqa: TRY004
-        return outcome
+        return own(await ticket.outcome)
 
     async def close(self) -> None:
         """Finish what is queued, end the thread."""

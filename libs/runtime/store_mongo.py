@@ -13,15 +13,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
-import bson
-from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel, ReplaceOne
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient
+from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from libs.runtime.errors import StartRefused, Unavailable
-from libs.runtime.store import INDEXED, INDEXES, Document, Json
+from libs.runtime.store import INDEXED, Document
+from libs.runtime.store_mongo_collection import MIGRATION, MongoCollection, document_of, errors_of
 
 Driver = Literal["motor", "pymongo"]
 DATABASE = "rozana"
@@ -30,18 +29,8 @@ DEADLINE = 5.0
 """Seconds of real time for a call, with all that the driver tries again in it."""
 FIND_SERVER_SECONDS = 3.0
 """How long a call looks for a server that takes it."""
-DUPLICATE_KEY = 11000
-MOST_RACES = 20
-"""Lost in a row against other writers of one document, before the call gives up."""
 LONGEST_NAME = 200
 """Bytes of a collection's name, of MongoDB's 255 with the database's name and the indexes'."""
-LARGEST = 16 * 1024 * 1024
-"""Bytes of a document: MongoDB's limit."""
-MIGRATION = [
-    IndexModel([*((f"by.{name}", ASCENDING) for name in names), ("_id", ASCENDING)], name=f"by_{'_'.join(names)}")
-    for names in INDEXES
-]
-"""What a collection gets before its first document; making what is there already changes nothing."""
 
 
 def open_store(url: str, driver: Driver = "motor", *, deadline: float = DEADLINE) -> "MongoDocumentStore":
@@ -78,7 +67,7 @@ class MongoDocumentStore:
         self._client = client
         self._database = client.get_default_database(default=DATABASE)
         self._where = f"the store at {hosts}"
-        self._migrated: set[str] = set()
+        self._known: dict[str, MongoCollection] = {}
         self._open = True
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -89,20 +78,11 @@ class MongoDocumentStore:
 
     async def get_many(self, collection: str, document_ids: Sequence[str]) -> Mapping[str, Document]:
         async with self._call():
-            found = await self._collection(collection).find({"_id": {"$in": list(document_ids)}}).to_list(None)
-        return {each["_id"]: _document(each) for each in found}
+            return await self._of(collection).get_many(document_ids)
 
     async def put(self, collection: str, documents: Sequence[Document]) -> Sequence[bool]:
-        replacements = [_replacement(document) for document in documents]
-        written = [False] * len(documents)
-        left = list(range(len(documents)))
         async with self._call():
-            await self._migrate(collection)
-            for _ in range(MOST_RACES):
-                left = await self._put(self._collection(collection), documents, replacements, left, written)
-                if not left:
-                    return written
-        raise Unavailable(f"{self._where} has other writers of the same documents: try again")
+            return await self._of(collection).put(documents)
 
     async def find(
         self,
@@ -135,7 +115,7 @@ class MongoDocumentStore:
         async with self._call():
             found = self._collection(collection).find({"$and": conditions} if conditions else {})
             order = [(key, DESCENDING if descending else ASCENDING) for key in keys]
-            return [_document(each) for each in await found.sort(order).limit(limit).to_list(None)]
+            return [document_of(each) for each in await found.sort(order).limit(limit).to_list(None)]
 
     async def ids(self, collection: str) -> Sequence[str]:
         async with self._call():
@@ -144,8 +124,8 @@ class MongoDocumentStore:
 
     async def drop(self, collection: str) -> None:
         async with self._call():
-            self._migrated.discard(collection)
-            await self._database.drop_collection(_stored_name(collection))
+            self._known.pop(collection, None)  # its indexes are gone, too
+            await self._collection(collection).drop()
 
     async def collections(self) -> Sequence[str]:
         async with self._call():
@@ -167,101 +147,33 @@ class MongoDocumentStore:
     async def close(self) -> None:
         self._open = False
         await self._idle.wait()
+        for each in self._known.values():
+            await each.finish()
         if inspect.isawaitable(closing := self._client.close()):  # motor's does not wait
             await closing
-
-    async def _put(
-        self,
-        collection: Any,
-        documents: Sequence[Document],
-        replacements: Sequence[RawBSONDocument],
-        left: Sequence[int],
-        written: list[bool],
-    ) -> list[int]:
-        """Write `left` in order, up to the first that is there already. Answers what is then left, less all that are.
-
-        The guard: a document of a version at least ours does not match the filter, and MongoDB, told to insert one
-        instead, finds that its id is taken. The same answer comes when another writer was faster with a lower version,
-        so that the stored version decides.
-        """
-        guarded: list[ReplaceOne[Any]] = [
-            ReplaceOne(
-                {"_id": documents[at].id, "version": {"$lt": documents[at].version}}, replacements[at], upsert=True
-            )
-            for at in left
-        ]
-        try:
-            if guarded:
-                await collection.bulk_write(guarded, ordered=True)
-        except BulkWriteError as error:
-            failed = error.details["writeErrors"]
-            if not failed or failed[0]["code"] != DUPLICATE_KEY:
-                raise
-            done, undone = left[: failed[0]["index"]], left[failed[0]["index"] :]
-        else:
-            done, undone = left, []
-        for at in done:
-            written[at] = True
-        if not undone:
-            return []
-        found = await collection.find({"_id": {"$in": [documents[at].id for at in undone]}}, {"version": True}).to_list(
-            None
-        )
-        stored = {each["_id"]: each["version"] for each in found}
-        return [
-            at for at in undone if stored.get(name := documents[at].id) is None or stored[name] < documents[at].version
-        ]
-
-    async def _migrate(self, collection: str) -> None:
-        if collection not in self._migrated:
-            await self._collection(collection).create_indexes(MIGRATION)
-            self._migrated.add(collection)
 
     def _collection(self, name: str) -> Any:
         return self._database[_stored_name(name)]
 
+    def _of(self, name: str) -> MongoCollection:
+        if name not in self._known:
+            self._known[name] = MongoCollection(self._collection(name), self._where)
+        return self._known[name]
+
     @contextlib.asynccontextmanager
     async def _call(self) -> AsyncIterator[None]:
-        """A call under way, which `close` waits for. The driver's errors come out as Unavailable, without a payload."""
+        """A call under way, which `close` waits for."""
         if not self._open:
             raise Unavailable(f"{self._where} is closed")
         self._under_way += 1
         self._idle.clear()
         try:
-            yield
-        except PyMongoError as error:
-            raise Unavailable(f"{self._where} did not do it ({_reason(error)}): see whether it runs") from None
+            with errors_of(self._where):
+                yield
         finally:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
-
-
-def _reason(error: PyMongoError) -> str:
-    """What kind of error; its text may hold documents."""
-    details = getattr(error, "details", None)
-    code = details.get("codeName") if isinstance(details, Mapping) else None
-    return f"{type(error).__name__}{f' {code}' if code else ''}"
-
-
-def _replacement(document: Document) -> RawBSONDocument:
-    """Encoded once, before anything is sent: what cannot be stored is refused alone, with ValueError."""
-    members = {name: value if isinstance(value := document.body.get(name), str) else "" for name in INDEXED}
-    whole = {"_id": document.id, "version": document.version, "body": document.body, "by": members}
-    try:
-        encoded = bson.encode(whole)
-    except (bson.errors.BSONError, OverflowError, UnicodeError) as error:
-        raise ValueError(f"a document that MongoDB cannot store ({type(error).__name__})") from None
-    if len(encoded) > LARGEST:
-        raise ValueError(f"a document of more than {LARGEST} bytes, which is all that MongoDB stores")
-    if b"$ref\0" in encoded and bson.decode(encoded)["body"] != document.body:
-        raise ValueError("a document that MongoDB's drivers would read as a reference")
-    return RawBSONDocument(encoded)
-
-
-def _document(found: Mapping[str, Any]) -> Document:
-    body: Mapping[str, Json] = found["body"]
-    return Document(found["_id"], found["version"], body)
 
 
 def _stored_name(collection: str) -> str:

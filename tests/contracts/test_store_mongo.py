@@ -14,7 +14,7 @@ from libs.runtime.errors import StartRefused, Unavailable
 from libs.runtime.store import INDEXES, Document, DocumentStore, Json
 from libs.runtime.store_mongo import Driver, MongoDocumentStore, open_store
 from tests.contracts.store_contract import StoreContract, doc
-from tests.servers.mongo import Mongo
+from tests.servers.mongo import REFUSED, Mongo
 
 pytestmark = pytest.mark.connected
 DEADLINE = 1.0
@@ -109,6 +109,51 @@ async def test_who_loses_every_race_gives_up_and_says_so(store: MongoDocumentSto
         await store.put("days", [doc("b", state="in-rj"), doc("c", state="in-mp"), doc("d", state="in-br")])
     assert list(await store.ids("days")) == ["a", "b"]
     assert list(await store.put("days", [doc("d", state="in-br")])) == [True]
+
+
+# Those who ask at one time
+
+
+async def test_whoever_asks_while_a_call_is_under_way_is_asked_for_together_with_the_others(
+    store: MongoDocumentStore,
+) -> None:
+    """And each is answered what is his: one claim of two is won, and a missing document is missing."""
+    puts = [[doc(f"{n}", 1), doc("claimed", 1), doc(f"{n}/counts", 1)] for n in range(100)]
+    written = await asyncio.gather(*(store.put("days", each) for each in puts))
+    assert [list(each) for each in written] == [[True, n == 0, True] for n in range(100)]
+    found = await asyncio.gather(*(store.get_many("days", [f"{n}", "claimed", "none"]) for n in range(100)))
+    assert found == [{f"{n}": doc(f"{n}", 1), "claimed": doc("claimed", 1)} for n in range(100)]
+
+
+async def test_a_document_that_the_server_refuses_fails_the_put_that_it_came_with_and_no_other(
+    store: MongoDocumentStore,
+) -> None:
+    puts = [[doc("a")], [doc("b"), doc(REFUSED), doc("c")], [doc("d")], [doc(REFUSED)], [doc("e")]]
+    written = await asyncio.gather(*(store.put("days", each) for each in puts), return_exceptions=True)
+    assert [str(each) for each in written[1::2]] == [
+        f"{store._where} did not do it (write error 121): see whether it runs"
+    ] * 2
+    assert written[::2] == [[True], [True], [True]]
+    assert list(await store.ids("days")) == ["a", "b", "d", "e"]
+
+
+async def test_who_loses_every_race_holds_up_nobody(store: MongoDocumentStore) -> None:
+    await store.put("days", [doc("a", state="in-mp")])
+    await store._database["days"].create_index("by.state", unique=True)
+    puts = [store.put("days", [doc(state, state=state)]) for state in ("in-rj", "in-mp", "in-br", "in-up")]
+    first, lost, *others = await asyncio.gather(*puts, return_exceptions=True)
+    assert isinstance(lost, Unavailable)
+    assert [first, *others] == [[True]] * 3
+
+
+async def test_who_gives_up_leaves_the_others_theirs(store: MongoDocumentStore) -> None:
+    puts = [asyncio.ensure_future(store.put("days", [doc(f"{n}")])) for n in range(10)]
+    await asyncio.sleep(0)
+    for each in puts[::2]:
+        each.cancel()
+    await asyncio.wait(puts)
+    assert [each.result() for each in puts[1::2]] == [[True]] * 5
+    assert set(await store.ids("days")) >= {f"{n}" for n in range(1, 10, 2)}
 
 
 # Bad input

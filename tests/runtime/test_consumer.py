@@ -11,7 +11,7 @@ from libs.events.codec import decode
 from libs.events.envelope import Recorded
 from libs.events.reports import ReportFiled
 from libs.runtime.batch import BREATH, Batch, Checkpoint, Unreadable, breathe, event_id
-from libs.runtime.consumer import NEWER_LOG, Consumer, consume, consume_together, replay
+from libs.runtime.consumer import NEWER_LOG, WORTH_A_TURN, Consumer, consume, consume_together, replay
 from libs.runtime.dead_letters import MOST_IN_A_ROW, DeadLetters
 from libs.runtime.errors import LogMismatch, OutcomeUnknown, ReadStopped, StartRefused
 from libs.runtime.log import EventLog, Record
@@ -370,7 +370,7 @@ async def test_a_sink_that_is_ahead_of_another_is_held_to_its_own_log_too(made: 
 async def test_no_more_batches_are_folded_at_one_time_than_there_are_turns(made: Runtime) -> None:
     streams = [f"rozana.in-{code}.reports" for code in ("mp", "rj", "up")]
     for stream in streams:
-        await made.write(reports(1), stream)
+        await made.write(reports(WORTH_A_TURN), stream)
     turns, folding, most = asyncio.Semaphore(2), 0, 0
 
     class Slow(Kept):
@@ -391,5 +391,5 @@ async def test_no_more_batches_are_folded_at_one_time_than_there_are_turns(made:
             )
             await stack.enter_async_context(beside(reading))
         for stream in streams:
-            await positions.reached(stream, 0)
+            await positions.reached(stream, WORTH_A_TURN - 1)
     assert most == 2
