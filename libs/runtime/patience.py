@@ -2,8 +2,8 @@
 
 Who asks is known from the task: `in_loop` marks a background loop and all that it starts. To a request the same call
 raises Unavailable at once, and it answers 503. A loop that waits makes lag, and readiness says so; nothing is skipped,
-since a call that was Unavailable has changed nothing or may be repeated. An append of unknown outcome is repeated with
-the same event id, which every fold counts once.
+since a call that was Unavailable has changed nothing or may be repeated. An append of unknown outcome is looked for in
+the log, and else repeated with the same event id, which every fold counts once.
 """
 
 import asyncio
@@ -24,6 +24,8 @@ T = TypeVar("T")
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 2.0
 """Seconds of real time before a call is made again; twice as long each time."""
+LANDED_WITHIN = 1000
+"""Records at the end of a stream, among which an append of unknown outcome is looked for before it is made again."""
 
 _in_loop: ContextVar[bool] = ContextVar("_in_loop", default=False)
 Look = Callable[[], Awaitable[object]]
@@ -101,7 +103,20 @@ class PatientLog:
         self._patience = _Patience("log", logger)
 
     async def append(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
-        return await self._patience(lambda: self._fenced(stream, records))
+        async def again() -> Sequence[Record]:
+            return await self._landed(stream, records) or await self._fenced(stream, records)
+
+        return await self._patience(lambda: self._fenced(stream, records), again)
+
+    async def _landed(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
+        """What an append of unknown outcome has left in the log, if it did: then it need not stand there twice."""
+        begin = max(0, await self._log.end(stream) - LANDED_WITHIN)
+        tail = await self._log.read(stream, begin, max_records=LANDED_WITHIN)
+        wanted = [(new.key, tuple(new.headers), new.value) for new in records]
+        told = [(record.key, tuple(record.headers), record.value) for record in tail]
+        starts = (at for at, each in enumerate(told) if wanted and each == wanted[0])
+        found = next((at for at in starts if told[at : at + len(wanted)] == wanted), None)
+        return () if found is None else tail[found : found + len(wanted)]
 
     async def _fenced(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
         """Asked anew each time: a state may have gone to another member while the log was away."""

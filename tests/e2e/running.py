@@ -4,9 +4,10 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from libs.events.codec import decode
 from libs.events.envelope import Event
@@ -27,13 +28,27 @@ DISTRICTS = ("in-mp.guna", "in-mp.damoh", "in-mp.dhar", "in-mp.harda", "in-mp.ka
 PATIENCE = 30.0
 
 
-def cast(districts: Sequence[str] = DISTRICTS) -> list[EventData]:
+FURTHEST_WEST = -12
+"""Hours from UTC."""
+
+
+def _morning() -> ZoneInfo:
+    east = 8 - datetime.now(UTC).hour
+    west = -east if east >= FURTHEST_WEST else -east - 24
+    return ZoneInfo(f"Etc/GMT{west:+d}")
+
+
+MORNING = _morning()
+"""Where it is about eight now: on a real Kafka, whose clock is the real one, a test must not depend on India's hour."""
+
+
+def cast(districts: Sequence[str] = DISTRICTS, tz: str = POLICY.tz) -> list[EventData]:
     """A policy, these districts and their holders; nobody is on leave.
 
     Where a test makes the clock leap, or stops for hours, no outage is credited and no judgement held.
     """
     people = [data for data in roster() if isinstance(data, DistrictData) and data.district in districts]
-    return [POLICY.model_copy(update={"credit": None, "hold": None}), *people]
+    return [POLICY.model_copy(update={"credit": None, "hold": None, "tz": tz}), *people]
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from rozana.process import READY
 from rozana.roster import posted
 from rozana.upkeep import projections_hash, stream_ends
 from services.notifier.digests import Digests
-from tests.e2e.running import DAY, DISTRICTS, PATIENCE, TENURES, Office, cast, settings_of, until
+from tests.e2e.running import DAY, DISTRICTS, MORNING, PATIENCE, TENURES, Office, cast, settings_of, until
 from tests.servers.kafka import Kafka
 from tests.servers.mongo import Mongo
 from tests.servers.topics import delete_topics
@@ -269,8 +269,8 @@ async def test_each_service_alone_waits_out_what_happens_to_its_servers(
         Client(notifier) as to_notifier,
     ):
         office, reader = Office(data, to_ingest), Office(data, to_aggregator)
-        await office.import_roster(cast())
-        today = (await office.now()).astimezone(IST).date()
+        await office.import_roster(cast(tz=MORNING.key))
+        today = (await office.now()).astimezone(MORNING).date()
         filed = {}
 
         async def file(district: str) -> int:

@@ -21,8 +21,8 @@ from rozana.compose import opened
 from rozana.demo.cast import STATE
 from rozana.states import state_codes
 from rozana.upkeep import PROJECTIONS, projections_hash, rebuild, stream_ends
-from tests.e2e.running import DISTRICTS, Office, cast, settings_of, until
-from tests.e2e.test_connected import IST, TOPICS, service, topics
+from tests.e2e.running import DISTRICTS, MORNING, Office, cast, settings_of, until
+from tests.e2e.test_connected import TOPICS, service, topics
 from tests.rozana.command import rozana
 from tests.servers.kafka import Kafka
 from tests.servers.mongo import Mongo
@@ -102,8 +102,8 @@ async def test_a_rebuild_beside_all_services_loses_nothing_and_no_answer_goes_ba
         office = Office(tmp_path, await started("ingest"))
         members = {member: await started("aggregator", member) for member in ("1", "2")}
         notifier = await started("notifier")
-        await office.import_roster(cast())
-        today = (await office.now()).astimezone(IST).date()
+        await office.import_roster(cast(tz=MORNING.key))
+        today = (await office.now()).astimezone(MORNING).date()
         token = office.token("aicc", "in")
 
         async def answers() -> bool:

@@ -32,8 +32,8 @@ from libs.runtime.topics import topic
 from rozana.client import Client
 from rozana.demo.cast import STATE
 from tests.e2e.members import fleet
-from tests.e2e.running import DISTRICTS, Office, cast, until
-from tests.e2e.test_connected import IST, OUTAGE_ANSWER, RECOVERED, log_answers
+from tests.e2e.running import DISTRICTS, MORNING, Office, cast, until
+from tests.e2e.test_connected import OUTAGE_ANSWER, RECOVERED, log_answers
 from tests.rozana.command import rozana
 from tests.servers.kafka import Kafka
 from tests.servers.mongo import Mongo
@@ -161,8 +161,8 @@ async def test_services_wait_for_a_leader_and_then_go_on_by_themselves(
                 return False
 
             await until(ready)
-            await office.import_roster(cast())
-            phone = Phone(office, (await office.now()).astimezone(IST).date())
+            await office.import_roster(cast(tz=MORNING.key))
+            phone = Phone(office, (await office.now()).astimezone(MORNING).date())
 
             async def taken(more_than: int) -> bool:
                 return len(phone.acked) > more_than

@@ -4,7 +4,6 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,15 @@ from libs.runtime.keys import demo_keys
 from libs.runtime.log import EventLog
 from libs.runtime.log_kafka import open_log
 from libs.runtime.log_kafka_admin import create_topics
+from libs.runtime.patience import PatientLog, in_loop
 from libs.runtime.store_sqlite import open_store
 from libs.runtime.telemetry import configure_logging, get_logger
 from rozana.assembly import assemble
 from rozana.compose import Adapters
 from rozana.demo.cast import STATE, report
 from rozana.roster import posted
-from tests.e2e.running import DISTRICTS, TENURES, cast, settings_of, until
+from tests.contracts.log_contract import record
+from tests.e2e.running import DISTRICTS, MORNING, TENURES, cast, settings_of, until
 from tests.servers.kafka import Kafka
 from tests.servers.relay import Relay, as_it_is, without_offset
 from tests.servers.server import free_port
@@ -35,7 +36,6 @@ DEADLINE = 1.5
 """Seconds: of an append, so that none of these tests waits for long."""
 REPORTS = stream_name("reports", STATE)
 TOPICS = [each.name(STATE if each.per == "state" else None) for each in STREAMS.values()]
-IST = timezone(timedelta(hours=5, minutes=30))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ async def ingest(tmp_path: Path, behind: Behind) -> AsyncIterator[Ingest]:
             transport = httpx.ASGITransport(assembled.app)
             async with httpx.AsyncClient(transport=transport, base_url="http://rozana") as client:
                 made = Ingest(relay, log, client, tmp_path)
-                batch = [posted(data) for data in cast()]
+                batch = [posted(data) for data in cast(tz=MORNING.key)]
                 answer = await made.post("/v1/events", batch, "application/cloudevents-batch+json", "pcc", STATE)
                 assert {each["status"] for each in answer.json()["results"]} == {202}
                 yield made
@@ -104,7 +104,7 @@ async def ingest(tmp_path: Path, behind: Behind) -> AsyncIterator[Ingest]:
 
 def filed(number: int) -> dict[str, Any]:
     district = DISTRICTS[number]
-    return report(district, SystemClock().now().astimezone(IST).date(), TENURES[district], "first")
+    return report(district, SystemClock().now().astimezone(MORNING).date(), TENURES[district], "first")
 
 
 async def answered_at_last(ingest: Ingest, body: dict[str, Any]) -> httpx.Response:
@@ -163,6 +163,29 @@ async def test_an_answer_that_is_lost_or_too_late_leaves_one_record_and_its_rece
     answer = await answered_at_last(ingest, body)
     assert (answer.status_code, answer.json()["offset"]) == (200, end)
     assert await ingest.log.end(REPORTS) == end + 1
+
+
+async def test_a_loop_finds_what_it_has_appended_without_an_answer_and_does_not_append_it_again(ingest: Ingest) -> None:
+    alerts = stream_name("alerts", STATE)
+    log, held_back = PatientLog(ingest.log, get_logger("test")), asyncio.Event()
+
+    async def too_late(answer: bytes) -> bytes:
+        if alerts.encode() in answer and not held_back.is_set():
+            held_back.set()
+            await asyncio.sleep(DEADLINE + 0.5)
+        return answer
+
+    async def loop() -> None:
+        first = await log.append(alerts, [record("before", key="in-mp.guna")])
+        ingest.relay.meddle = too_late
+        both = [record("one", key="in-mp.guna"), record("two", key="in-mp.guna")]
+        again = await log.append(alerts, both)
+        assert [each.offset for each in again] == [first[0].offset + 1, first[0].offset + 2]
+        assert [each.value for each in again] == [each.value for each in both]
+
+    await in_loop(loop)()
+    assert held_back.is_set()
+    assert await ingest.log.end(alerts) == 3
 
 
 async def test_a_slow_broker_makes_answers_slow_and_nothing_else(ingest: Ingest) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import io
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta, timezone
+from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,7 +27,7 @@ from rozana.compose import Adapters, opened, patient
 from rozana.demo.cast import STATE, report
 from rozana.roster import posted
 from rozana.states import state_codes
-from tests.e2e.running import DISTRICTS, TENURES, cast, until
+from tests.e2e.running import DISTRICTS, MORNING, TENURES, cast, until
 from tests.rozana.command import rozana
 from tests.runtime.broken import BROKEN
 from tests.servers.kafka import Kafka
@@ -38,7 +38,6 @@ pytestmark = pytest.mark.connected
 OTHER = "in-rj"
 STATES = (STATE, OTHER)
 TOPICS = [each.name(state) for each in STREAMS.values() for state in (STATES if each.per == "state" else (None,))]
-IST = timezone(timedelta(hours=5, minutes=30))
 POISON = BROKEN["every byte"]
 GUNA = "in-mp.guna"
 
@@ -54,8 +53,9 @@ class Running:
     lines: io.StringIO
 
     async def import_roster(self, state: str) -> None:
+        events = cast(tz=MORNING.key)
         batch = [
-            posted(type(each).model_validate_json(each.model_dump_json().replace(STATE, state))) for each in cast()
+            posted(type(each).model_validate_json(each.model_dump_json().replace(STATE, state))) for each in events
         ]
         headers = self._headers("pcc", state) | {"Content-Type": "application/cloudevents-batch+json"}
         answer = await self.client.post("/v1/events", json=batch, headers=headers)
@@ -69,7 +69,7 @@ class Running:
         return str(body["id"])
 
     def today(self) -> date:
-        return self.adapters.clock.now().astimezone(IST).date()
+        return self.adapters.clock.now().astimezone(MORNING).date()
 
     async def statuses(self, state: str) -> Mapping[str, str]:
         """Of today; nobody's when there is no board."""
