@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import apsw
@@ -63,8 +63,8 @@ class SqliteEventLog:
         self._tails_doubtful = False
         self._settling: asyncio.Future[None] | None = None
         """Set when an append has ended with an unknown outcome, done when it is known."""
-        self._recent: dict[tuple[str, int], Record] = {}
-        """By stream and offset, the oldest first."""
+        self._recent: OrderedDict[tuple[str, int], Record] = OrderedDict()
+        """By stream and offset, the oldest first; a plain dict looks for its first one among all that have gone."""
         name = f"the log {file.path}"
         self._reads = Reads(f"{name} (reading)", file.reader)
         self._writes: Worker[_Append, Sequence[Record]] | None = None
@@ -234,8 +234,8 @@ class SqliteEventLog:
         for records in stored:
             if not isinstance(records, Exception):
                 self._recent.update({(record.stream, record.offset): record for record in records})
-        for oldest in list(islice(self._recent, max(0, len(self._recent) - RECENT))):
-            del self._recent[oldest]
+        while len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
         for reader in self._readers:
             if not streams.isdisjoint(reader.streams):
                 reader.woken.set()

@@ -8,6 +8,7 @@ more.
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from heapq import heapify, heappop, heappush
 
 from libs.events.alerts import (
     AlertAcknowledged,
@@ -95,24 +96,24 @@ def _resumed(known: _Open, at: datetime) -> _Open:
 
 def _reach(memory: Timers, seen: Seen, at: datetime) -> Iterator[AlertEscalated | AlertReopened]:
     """All that falls due by `at`, in the order in which it does."""
-    while due := _first(memory, by=at):
-        instant, alert_id = due
+    dues = [(due, alert_id) for alert_id, each in memory.open.items() if (due := each.due) is not None and due <= at]
+    heapify(dues)
+    while dues:
+        instant, alert_id = heappop(dues)
         known = memory.open[alert_id]
+        said_of_it: AlertEscalated | AlertReopened
         if known.put_off is not None:
-            reopened = said(AlertReopened, known.alert, at=instant, evidence=(), cause=seen.cause)
-            memory.open[alert_id] = _resumed(known, instant)
-            yield reopened
+            said_of_it = said(AlertReopened, known.alert, at=instant, evidence=(), cause=seen.cause)
+            after = _resumed(known, instant)
         else:
             level = known.alert.level + 1
             told = {"level": level, "audience": audience_of(known.alert.rule, level)}
-            escalated = said(AlertEscalated, known.alert, at=instant, evidence=(), cause=seen.cause, **told)
-            memory.open[alert_id] = _after(known, escalated)
-            yield escalated
-
-
-def _first(memory: Timers, by: datetime) -> tuple[datetime, str] | None:
-    dues = ((each.due, alert_id) for alert_id, each in memory.open.items() if each.due is not None)
-    return min(((due, alert_id) for due, alert_id in dues if due <= by), default=None)
+            said_of_it = said(AlertEscalated, known.alert, at=instant, evidence=(), cause=seen.cause, **told)
+            after = _after(known, said_of_it)
+        memory.open[alert_id] = after
+        if after.due is not None and after.due <= at:
+            heappush(dues, (after.due, alert_id))
+        yield said_of_it
 
 
 def next_due(memory: Timers) -> datetime | None:
