@@ -2,12 +2,15 @@
 
 The notifier as it runs, with its timekeeper, in one process for all states. What is measured lies between two durable
 appends: of `clock.reached`, or of a grievance, and of the last alert that it is the cause of. Since the states take
-turns, a third number tells what that one does not: how long after the instant the last state's alerts are there.
+turns, a third number tells what that one does not: how long after the instant the last state's alerts are there. Hours
+lie between an evening's instants; here the next one comes when nothing has been said for a while.
 """
 
 import asyncio
+import contextlib
 import gc
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime, timedelta
@@ -32,6 +35,8 @@ from services.notifier.records import event_time
 STATES, DISTRICTS = 36, 71
 JUDGED_AFTER = timedelta(seconds=5)
 PATIENCE = 120.0
+QUIET_SECONDS = 1.5
+"""Longer than the notifier waits with a digest."""
 Place = tuple[str, int]
 """Stream and offset."""
 
@@ -43,6 +48,7 @@ class Noted:
         self._log = log
         self.durable: dict[Place, float] = {}
         self.told: dict[tuple[Rule, Place], float] = {}
+        self.causes: Counter[Rule] = Counter()
         self.more = asyncio.Event()
 
     async def append(self, stream: str, records: Sequence[NewRecord]) -> Sequence[Record]:
@@ -51,7 +57,9 @@ class Noted:
         for new, record in zip(records, appended, strict=True):
             self.durable[stream, record.offset] = now
             if new.event is not None and isinstance(data := new.event.data, AlertRaised):
-                self.told[data.rule, (data.cause.stream, data.cause.offset)] = now
+                told = data.rule, (data.cause.stream, data.cause.offset)
+                self.causes[data.rule] += told not in self.told
+                self.told[told] = now
         self.more.set()
         return appended
 
@@ -77,9 +85,18 @@ class Noted:
         """From each cause to the last alert that it has led to."""
         return [at - self.durable[place] for (told, place), at in self.told.items() if told is rule]
 
+    async def until_quiet(self) -> None:
+        """Return when nothing has been appended for a while."""
+        async with asyncio.timeout(PATIENCE):
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    self.more.clear()
+                    async with asyncio.timeout(QUIET_SECONDS):
+                        await self.more.wait()
+
     async def until_told(self, rule: Rule, causes: int) -> None:
         async with asyncio.timeout(PATIENCE):
-            while sum(told is rule for told, _ in self.told) < causes:
+            while self.causes[rule] < causes:
                 self.more.clear()
                 await self.more.wait()
 
@@ -131,6 +148,7 @@ async def closed_together(folder: Path, evenings: int, *, silent: int) -> tuple[
                     await log.append(stream_name("reports", state), filed)
                 clock.advance_to(india.at(day, "19:00") + JUDGED_AFTER)
                 await log.until_told(Rule.DUE_SOON, STATES * (number + 1))
+                await log.until_quiet()  # the reminders and the escalations of the day before are hours ago
                 closing = india.at(day + ONE_DAY, "00:00") + JUDGED_AFTER
                 raised = [_raised(state, f"{state}.d{number:02}", closing, number) for state in india.codes]
                 clock.advance_to(closing)

@@ -14,8 +14,8 @@ TURN_SECONDS = 5.0
 """Who has waited so long for his turn goes beside the one whose it is."""
 GIVE_WAY_SECONDS = 1.0
 """So long a batch of a follower waits for those who go first."""
-FOLLOWING_AT_ONCE = 1
-"""Batches of followers folded at one time: a grievance's alert finds one of them beside it, not one a state."""
+FOLLOWING_AT_ONCE = 4
+"""Batches of followers folded at one time: what a grievance's alert finds beside it is not one of each state."""
 
 
 class Turns:

@@ -11,7 +11,7 @@ from libs.events.envelope import Event
 from libs.events.streams import state_of
 from libs.runtime.log import EventLog, NewRecord, Record
 from services.notifier.records import record_of
-from services.notifier.turns import Turns
+from services.notifier.turns import FOLLOWING_AT_ONCE, Turns
 from tests.duty.events import added, appointed, instant, policy
 from tests.notifier.office import STATES, office
 from tests.notifier.world import PATIENCE, AnotherLog
@@ -131,7 +131,7 @@ async def test_whoever_gives_up_his_turn_keeps_it_from_nobody() -> None:
             pass
 
 
-async def test_one_follower_folds_at_a_time() -> None:
+async def test_not_all_followers_fold_at_one_time() -> None:
     turns, folding, most = Turns(), 0, 0
 
     async def fold() -> None:
@@ -144,5 +144,5 @@ async def test_one_follower_folds_at_a_time() -> None:
             folding -= 1
 
     async with asyncio.timeout(PATIENCE):
-        await asyncio.gather(*(fold() for _ in range(5)))
-    assert most == 1
+        await asyncio.gather(*(fold() for _ in range(3 * FOLLOWING_AT_ONCE)))
+    assert most == FOLLOWING_AT_ONCE
