@@ -29,7 +29,7 @@ from libs.runtime.service import COLLECT_AFTER
 from libs.runtime.store_mongo import open_store
 from libs.runtime.telemetry import Metrics, configure_logging, get_logger
 from services.aggregator.projections.state_days import STATE_DAYS
-from services.aggregator.projector import FOLDED_AT_ONCE, PROJECTIONS, project
+from services.aggregator.projector import PROJECTIONS, project, turns
 
 SIDES = ("rozana", "aggregator", "bytewax", "loop")
 
@@ -72,7 +72,7 @@ async def rozana(task: Task, *, all_projections: bool) -> None:
     projections = PROJECTIONS if all_projections else (STATE_DAYS,)
     positions = {each.name: Positions(task.ends) for each in projections}
     leases = {each.name: Lease(store, each) for each in projections}
-    turns = asyncio.Semaphore(FOLDED_AT_ONCE)
+    turn_of = turns()
 
     async def fold(state: str) -> None:
         await project(
@@ -85,7 +85,7 @@ async def rozana(task: Task, *, all_projections: bool) -> None:
             dead_letters=letters,
             metrics=metrics,
             logger=logger,
-            turns=turns,
+            turn_of=turn_of,
         )
 
     try:

@@ -30,8 +30,13 @@ POLL_SECONDS = 0.25
 QUIET_SECONDS = 15.0
 """The same, when the sink has nothing left to tidy up: a process has a reader for each of its states' streams."""
 
-WORTH_A_TURN = 100
-"""Records: a smaller batch takes little memory, and should not wait for larger ones."""
+TurnOf = Callable[[int], AbstractAsyncContextManager[object]]
+"""What is held while so many records are decoded and folded."""
+
+
+def no_turn(_records: int) -> AbstractAsyncContextManager[object]:
+    """Nobody waits for anybody."""
+    return contextlib.nullcontext()
 
 
 class Sink(Protocol):
@@ -79,7 +84,7 @@ async def consume(
     streams: Collection[str] | None = None,
     skim: Skim | None = None,
     pause: Callable[[], Awaitable[object]] | None = None,
-    turns: AbstractAsyncContextManager[object] | None = None,
+    turn_of: TurnOf = no_turn,
 ) -> Never:
     """Feed one sink with everything in `streams`, by default all that `positions` have. See `consume_together`."""
     await consume_together(
@@ -91,7 +96,7 @@ async def consume(
         max_records=max_records,
         skim=skim,
         pause=pause,
-        turns=turns,
+        turn_of=turn_of,
     )
 
 
@@ -105,7 +110,7 @@ async def consume_together(
     max_records: int = 1000,
     skim: Skim | None = None,
     pause: Callable[[], Awaitable[object]] | None = None,
-    turns: AbstractAsyncContextManager[object] | None = None,
+    turn_of: TurnOf = no_turn,
 ) -> Never:
     """Feed these with everything in `streams`, for ever: each record is read and decoded once, from where the first of
     them is to go on; the others hear of it from their own checkpoint on.
@@ -119,14 +124,13 @@ async def consume_together(
     `pause` is awaited behind what came, unless that was all that is taken at once: what comes meanwhile is folded
     together, by a sink for which one record costs nearly as much as ten.
 
-    `turns` is held while a large batch is decoded and folded: of many readers in a process so many do it at one time.
+    `turn_of` a number of records is held while so many are decoded and folded: of many readers in a process not all do
+    it at one time.
 
     Raises LogMismatch, ReadStopped, Unavailable, and whatever a sink raises, when no other sink is folding any more.
     """
     names = [each.name for each in consumers]
     decoder, show = Decoder(names, await log.identity(), metrics, dead_letters, skim), _shown(metrics)
-    nobody = contextlib.nullcontext()
-    turns = nobody if turns is None else turns
     begins = {}
     for stream in streams:
         for each in consumers:
@@ -156,7 +160,7 @@ async def consume_together(
             """How many records came. A quiet reader keeps none of them: they are gone with this call."""
             polled = await reader.poll(max_records=max_records, timeout=timeout)
             for stream, records in polled.items():
-                async with turns if len(records) >= WORTH_A_TURN else nobody:
+                async with turn_of(len(records)):
                     await take(stream, records)
             return sum(map(len, polled.values()))
 

@@ -1,6 +1,5 @@
 """The aggregator, put together: one loop a state, and the routes that read what they write."""
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 
@@ -22,7 +21,7 @@ from services.aggregator.api import routes
 from services.aggregator.as_of import Replays
 from services.aggregator.changes import SLOW_SECONDS, Changes
 from services.aggregator.projections.state_days import STATE_DAYS
-from services.aggregator.projector import FOLDED_AT_ONCE, PROJECTIONS, project
+from services.aggregator.projector import PROJECTIONS, project, turns
 from services.aggregator.reading import Reading
 from services.aggregator.standing import Standing
 
@@ -52,7 +51,7 @@ def build(
     reading = Reading(store, clock)
     changes = Changes(log, positions[STATE_DAYS.name], states, reading.reached, metrics, slow_seconds=slow_seconds)
     standing = Standing(reading, clock, metrics)
-    turns = asyncio.Semaphore(FOLDED_AT_ONCE)
+    turn_of = turns()
 
     def told(batch: Batch) -> None:
         changes.told(batch)
@@ -74,7 +73,7 @@ def build(
                 dead_letters=dead_letters,
                 metrics=metrics,
                 logger=logger,
-                turns=turns,
+                turn_of=turn_of,
             )
         ]
 

@@ -1,13 +1,14 @@
 """Which projections there are, and the loop that folds a state into them."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Never
 
 from libs.events.streams import stream_name
 from libs.runtime.batch import Batch, Checkpoint
-from libs.runtime.consumer import Consumer, consume_together
+from libs.runtime.consumer import Consumer, TurnOf, consume_together, no_turn
 from libs.runtime.dead_letters import DeadLetters
 from libs.runtime.log import EventLog
 from libs.runtime.pointer import Lease
@@ -26,9 +27,17 @@ PROJECTIONS: tuple[Projection[Any], ...] = (STATE_DAYS, REPORTS, DISTRICTS)
 AT_ONCE = 1000
 """So many records of a state a batch, so that catching up writes each board seldom."""
 FOLDED_AT_ONCE = 8
-"""States whose batches are in memory, decoded, at one time: in a backlog of all India it is not all of them."""
+"""States whose large batches are in memory, decoded, at one time: in a backlog of all India it is not all of them."""
+LARGE = 100
+"""Records of a batch that waits for its turn. Where states have a little news each, they share the store's calls."""
 GATHER_SECONDS = 0.05
 """Between two looks at a state that has news: a board is written at most so often, however many reports come for it."""
+
+
+def turns() -> TurnOf:
+    """For all readers of a process."""
+    turn = asyncio.Semaphore(FOLDED_AT_ONCE)
+    return lambda records: turn if records >= LARGE else contextlib.nullcontext()
 
 
 async def project(
@@ -43,12 +52,12 @@ async def project(
     dead_letters: DeadLetters,
     metrics: Metrics,
     logger: Logger,
-    turns: asyncio.Semaphore | None = None,
+    turn_of: TurnOf = no_turn,
 ) -> Never:
     """Fold a state into the live collections of these projections, for ever, with one reader for all of them.
 
-    positions, leases: by projection. told: hears of each batch that `state_days` has folded. turns: of the readers in
-    this process, so many decode and fold at one time.
+    positions, leases: by projection. told: hears of each batch that `state_days` has folded. turn_of: as
+    `consume_together` has it; of the readers in this process all have the same.
 
     Raises as `consume_together` does.
 
@@ -71,7 +80,7 @@ async def project(
             metrics=metrics,
             max_records=AT_ONCE,
             pause=partial(asyncio.sleep, GATHER_SECONDS),
-            turns=turns,
+            turn_of=turn_of,
         )
 
     await reopened(projections, store, run, logger)

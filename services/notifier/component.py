@@ -97,7 +97,14 @@ def build(
 
     async def follow(name: str, stream: str, positions: Positions, sink: Projector[Any]) -> Never:
         await consume(
-            name, log, positions, sink, metrics=metrics, dead_letters=dead_letters, streams=[stream], turns=turns
+            name,
+            log,
+            positions,
+            sink,
+            metrics=metrics,
+            dead_letters=dead_letters,
+            streams=[stream],
+            turn_of=lambda _records: turns,
         )
 
     def work(state: str) -> list[Background]:

@@ -1,6 +1,7 @@
 """The one loop that reads streams: what it hands over, what it passes over, and what it stops at."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,7 +12,7 @@ from libs.events.codec import decode
 from libs.events.envelope import Recorded
 from libs.events.reports import ReportFiled
 from libs.runtime.batch import BREATH, Batch, Checkpoint, Unreadable, breathe, event_id
-from libs.runtime.consumer import NEWER_LOG, WORTH_A_TURN, Consumer, consume, consume_together, replay
+from libs.runtime.consumer import NEWER_LOG, Consumer, consume, consume_together, replay
 from libs.runtime.dead_letters import MOST_IN_A_ROW, DeadLetters
 from libs.runtime.errors import LogMismatch, OutcomeUnknown, ReadStopped, StartRefused
 from libs.runtime.log import EventLog, Record
@@ -367,11 +368,14 @@ async def test_a_sink_that_is_ahead_of_another_is_held_to_its_own_log_too(made: 
         await consume_together(consumers, made.log, [STREAM], metrics=made.metrics)
 
 
-async def test_no_more_batches_are_folded_at_one_time_than_there_are_turns(made: Runtime) -> None:
+@pytest.mark.parametrize(("records", "at_one_time"), [(2, 2), (1, 3)])
+async def test_no_more_batches_are_folded_at_one_time_than_there_are_turns_for_their_size(
+    made: Runtime, records: int, at_one_time: int
+) -> None:
     streams = [f"rozana.in-{code}.reports" for code in ("mp", "rj", "up")]
     for stream in streams:
-        await made.write(reports(WORTH_A_TURN), stream)
-    turns, folding, most = asyncio.Semaphore(2), 0, 0
+        await made.write(reports(records), stream)
+    turns, aside, folding, most = asyncio.Semaphore(2), contextlib.nullcontext(), 0, 0
 
     class Slow(Kept):
         async def fold(self, batch: Batch) -> None:
@@ -387,9 +391,13 @@ async def test_no_more_batches_are_folded_at_one_time_than_there_are_turns(made:
     async with asyncio.timeout(PATIENCE), AsyncExitStack() as stack:
         for stream in streams:
             reading = consume_together(
-                [Consumer("tests", Slow(), positions)], made.log, [stream], metrics=made.metrics, turns=turns
+                [Consumer("tests", Slow(), positions)],
+                made.log,
+                [stream],
+                metrics=made.metrics,
+                turn_of=lambda many: turns if many >= 2 else aside,
             )
             await stack.enter_async_context(beside(reading))
         for stream in streams:
-            await positions.reached(stream, WORTH_A_TURN - 1)
-    assert most == 2
+            await positions.reached(stream, records - 1)
+    assert most == at_one_time
