@@ -82,13 +82,12 @@ class Verifier:
         )
         self._cached = cached
         # Only good tokens are kept, so that nobody can flush the cache without a key.
-        self._verdicts: OrderedDict[str, tuple[Principal, float]] = OrderedDict()
+        self._verdicts: OrderedDict[str, Principal] = OrderedDict()
 
     def verify(self, token: str) -> Principal:
         """The principal of a valid token. Raises Unauthenticated."""
-        if verdict := self._verdicts.get(token):
-            principal, until = verdict
-            if self._now() < until:
+        if principal := self._verdicts.get(token):
+            if self._now() < principal.until:
                 self._verdicts.move_to_end(token)
                 return principal
             del self._verdicts[token]
@@ -98,7 +97,7 @@ class Verifier:
             principal = _principal(claims)
         except MALFORMED:
             raise Unauthenticated("the token is not valid here: forged, expired, or not for this service") from None
-        self._verdicts[token] = (principal, claims["exp"] + LEEWAY_SECONDS)
+        self._verdicts[token] = principal
         if len(self._verdicts) > self._cached:
             self._verdicts.popitem(last=False)
         return principal
@@ -143,7 +142,7 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
             raise ValueError("a president needs a tenure id")
     if tenure_id is not None:
         tenure_id = str(uuid.UUID(_text(tenure_id)))
-    return Principal(cast("Role", role), scope, subject, tenure_id)
+    return Principal(cast("Role", role), scope, subject, tenure_id, claims["exp"] + LEEWAY_SECONDS)
 
 
 def _text(claim: object) -> str:

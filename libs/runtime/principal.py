@@ -1,7 +1,8 @@
 """Who asks: a role, and a scope that holds states and districts by hierarchy."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 from typing import Literal, get_args
 
 Role = Literal["president", "pcc", "aicc", "operator", "service"]
@@ -12,12 +13,13 @@ _SCOPE = re.compile(r"in(-[a-z]{2}(\.[a-z0-9]+(-[a-z0-9]+)*)?)?")
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. `subject` is opaque; `tenure_id` is set for presidents."""
+    """Who asks. `subject` is opaque; `tenure_id` is set for presidents; `until`: when the token ends, a Unix time."""
 
     role: Role
     scope: str
     subject: str
     tenure_id: str | None = None
+    until: float = field(default=inf, compare=False)
 
 
 def is_scope(text: str) -> bool:

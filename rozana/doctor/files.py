@@ -54,16 +54,20 @@ async def look_at_log(log: EventLog, states: Sequence[str], positions: Mapping[s
 
 async def _look_at_letters(log: EventLog) -> Findings:
     findings = Findings()
-    found = [each.fault() is None async for each in letters(log) if isinstance(each, Letter)]
-    if unreadable := found.count(False):
+    found = [(each.stream, each.fault() is None) async for each in letters(log) if isinstance(each, Letter)]
+    unreadable = [stream for stream, readable in found if not readable]
+    of_reports = sum(stream.endswith(".reports") for stream in unreadable)
+    if others := len(unreadable) - of_reports:
         findings.ill(
             "log",
             "dead letters",
-            f"cannot be read: {unreadable}",
-            todo="see `rozana dead-letters list`; their districts are held unknown",
+            f"cannot be read: {others}",
+            todo="see `rozana dead-letters list`",
             anchor="dead-letters",
         )
-    if readable := found.count(True):
+    if of_reports:
+        findings.well("log", "dead letters", f"{of_reports} of reports cannot be read: whom they hold, see clocks")
+    if readable := len(found) - len(unreadable):
         findings.well(
             "log", "dead letters", f"{readable} can be read by now: `rozana dead-letters replay`, if not done yet"
         )
@@ -109,11 +113,11 @@ async def _look_at_clocks(store: DocumentStore, states: Sequence[str], now: date
         if found is None:
             continue
         duty = StateDuty.load(cast("Mapping[str, object]", found.body["snapshot"]))
-        if unread := duty.unread.get(state):
+        for held, unread in duty.unread.items():
             findings.ill(
                 "clocks",
-                state,
-                f"all of it is unknown and not judged, for these records are unread: {', '.join(map(str, unread))}",
+                held,
+                f"is unknown and not judged, for these records are unread: {', '.join(map(str, unread))}",
                 todo="see `rozana dead-letters list`; who has looked into one sets it aside",
                 anchor="dead-letters",
             )

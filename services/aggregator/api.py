@@ -94,10 +94,12 @@ def routes(reading: Reading, replays: Replays, changes: Changes, states: Sequenc
         """Every event of the state's reports stream, as server-sent events with the offset as id.
 
         They begin behind `Last-Event-ID`, or else behind `after`, or else now. A comment is sent when all is quiet.
+        The stream ends when the token does.
         """
         require(principal, CHANGES, state)
         if state not in states:
             raise nothing()
-        return await changes.follow(request, state, after if last_event_id is None else last_event_id)
+        seen = after if last_event_id is None else last_event_id
+        return await changes.follow(request, state, seen, principal.until)
 
     return router

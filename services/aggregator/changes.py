@@ -6,6 +6,7 @@ feed that all readers of the state share; who is far behind reads the log until 
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Never
@@ -116,8 +117,10 @@ class Changes:
             if records and stream not in self._folded:  # it may have come here meanwhile
                 self._hold(Batch(stream, _readable(records), Checkpoint(records[-1].offset, "", "")))
 
-    async def follow(self, request: Request, state: str, seen: int | None) -> "EventStream":
-        """All that comes behind the offset `seen`, or behind now. Raises Problem 422 and 503."""
+    async def follow(self, request: Request, state: str, seen: int | None, until: float) -> "EventStream":
+        """All that comes behind the offset `seen`, or behind now; no longer than `until`, a Unix time. Raises Problem
+        422 and 503.
+        """
         feed = self._feeds[stream_name("reports", state)]
         if feed.stream in self._folded.begun:
             self._begin_at(feed.stream, self._folded[feed.stream])
@@ -127,7 +130,7 @@ class Changes:
         if sum(each.followers for each in self._feeds.values()) >= self._most_followers:
             raise Problem(503, "too many follow the changes already; ask again later", headers=retry_after(60))
         offset = end if seen is None else seen + 1
-        return EventStream(self._log, feed, offset, request, state, self._metrics, self._slow_seconds)
+        return EventStream(self._log, feed, offset, request, state, until, self._metrics, self._slow_seconds)
 
 
 def _readable(records: Sequence[Record]) -> list[Recorded]:
@@ -150,6 +153,7 @@ class EventStream(EventSourceResponse):
         offset: int,
         request: Request,
         state: str,
+        until: float,
         metrics: Metrics,
         slow_seconds: float,
     ) -> None:
@@ -158,16 +162,17 @@ class EventStream(EventSourceResponse):
         self._feed = feed
         self._offset = offset
         self._request = request
+        self._until = until
         self._slow_seconds = slow_seconds
         self._followers = metrics.subscribers.labels(state=state)
         self._dropped = metrics.subscribers_dropped.labels(state=state)
 
     async def stream_response(self, send: Send) -> None:
-        """Send until the process stops; cancelled when the reader leaves."""
+        """Send until the process stops or the reader's leave ends; cancelled when the reader leaves."""
         stopping: Stopping = self._request.app.state.stopping
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         with self._feed.followed(stopping), self._followers.track_inprogress():
-            while not stopping.is_set():
+            while not stopping.is_set() and time.time() < self._until:
                 if not (chunk := await self._next()):
                     continue
                 try:

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
+from itertools import count
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from starlette.requests import Request
 
 from libs.events.codec import decode_structured
 from libs.events.envelope import Event
+from libs.runtime.auth import LEEWAY_SECONDS, issue_demo_token
 from libs.runtime.http import Stopping
 from libs.runtime.positions import Positions
 from libs.runtime.problems import Problem
@@ -128,6 +132,21 @@ async def test_they_end_when_the_process_stops(live: World) -> None:
         await until(lambda: client.ended)
 
 
+async def test_they_end_with_the_token_that_they_were_asked_for_with(live: World) -> None:
+    left = 2.0
+    issued = time.time() + left - 3600 - LEEWAY_SECONDS
+    token = issue_demo_token(live.keys, "pcc", "in-mp", hours=1, now=lambda: issued)
+    began = time.time()
+    async with following(live, CHANGES, {"authorization": f"Bearer {token}"}) as client:
+        for number in count():
+            await live.write(*reports(number, 1))
+            if client.ended:
+                break
+            await asyncio.sleep(0.05)
+        assert client.events
+    assert time.time() - began >= left - 1  # its times are whole seconds
+
+
 async def test_who_does_not_read_makes_nobody_hold_more_than_a_handful(live: World) -> None:
     async with following(live, CHANGES) as client:
         client.reads.clear()
@@ -162,5 +181,5 @@ async def test_how_many_may_follow_is_bounded(live: World) -> None:
         live.log, Positions(), ["in-mp"], Reading(live.store, live.clock).reached, Metrics(), most_followers=0
     )
     with pytest.raises(Problem) as refused:
-        await full.follow(Request({"type": "http"}), "in-mp", None)
+        await full.follow(Request({"type": "http"}), "in-mp", None, inf)
     assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "60"})

@@ -53,7 +53,7 @@ def test_where_nothing_runs_it_says_so_and_looks_at_the_files(data: Path, comman
     table, wrong = examined(command, data)
     assert [line.rpartition("#")[2] for line in wrong] == ["not-running)", "dead-letters)"]
     assert of(wrong, "not-running").startswith(f"{NOWHERE} does not answer: start `rozana up`")
-    assert of(wrong, "dead-letters").startswith("dead letters cannot be read: 1: see `rozana dead-letters list`")
+    assert of(wrong, "dead-letters").startswith("in-mp.guna is unknown and not judged, for these records are unread: ")
     for told in ("rozana.in-mp.reports", "reached 2026-11-23T18:30:00Z, next ", "log.db", "MiB free", "ROZANA_STATES"):
         assert told in table
 
