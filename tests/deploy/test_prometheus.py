@@ -21,8 +21,9 @@ import pytest
 from rozana.client import Client
 from rozana.process import start_up
 from tests.deploy.tools import need
-from tests.e2e.running import Office, cast, free_port
+from tests.e2e.running import Office, cast
 from tests.e2e.test_metrics import AFTER_MIDNIGHT, NOON, UNREADABLE, append, documented
+from tests.servers.server import free_port
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "prometheus"
 PATIENCE = 60.0

@@ -1,7 +1,6 @@
 """What the end-to-end tests share: a small roster, who posts what, and what stands in the files afterwards."""
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -128,9 +127,3 @@ async def day_is_told(data: Path, day: date = DAY) -> bool:
     async with opened(settings_of(data), read_only=True) as adapters:
         records = await adapters.log.read(stream_name("reports", STATE), 0)
     return any(dict(record.headers).get("ce_type") == told[0] and told[1] in record.value for record in records)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

@@ -28,7 +28,8 @@ from rozana.demo.cast import STATE
 from rozana.process import start_up
 from rozana.upkeep import PROJECTIONS
 from services.aggregator.rebuild import Rebuilding
-from tests.e2e.running import DAY, DISTRICTS, Office, cast, free_port, recorded, settings_of
+from tests.e2e.running import DAY, DISTRICTS, Office, cast, recorded, settings_of
+from tests.servers.server import free_port
 
 SETTINGS = {
     "ROZANA_STATES": STATE,

@@ -17,7 +17,8 @@ from rozana.client import Client
 from rozana.demo.cast import STATE
 from rozana.demo.script import at
 from rozana.process import start_up
-from tests.e2e.running import DAY, DISTRICTS, Office, cast, free_port, recorded
+from tests.e2e.running import DAY, DISTRICTS, Office, cast, recorded
+from tests.servers.server import free_port
 
 PAGE = Path(__file__).parents[2] / "docs" / "subscribing.md"
 SETTINGS = {

@@ -8,9 +8,9 @@ import pytest
 from libs.events.alerts import Rule
 from services.notifier.channels.channel import About, Message, NotNow, Recipient, Undeliverable
 from services.notifier.channels.mail import MailChannel, Relay
-from tests.e2e.running import free_port
 from tests.notifier.mailbox import Mailbox, text_of
 from tests.notifier.sink import certificate
+from tests.servers.server import free_port
 
 ALERT = About(
     alert_id="6f0d4a3e-5b0c-5d3a-9a53-0d6c7ee0b7a1",

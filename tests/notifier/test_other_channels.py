@@ -21,10 +21,10 @@ from services.notifier.channels.channel import Message, NotNow, Undeliverable
 from services.notifier.channels.others import Others, OthersChannel
 from services.notifier.routing import Route
 from tests.deploy.tools import need
-from tests.e2e.running import free_port
 from tests.notifier.sink import Answer, Sink, closes, says
 from tests.notifier.test_mail import ALERT, KEY
 from tests.notifier.world import until
+from tests.servers.server import free_port
 
 PCC = Route(frozenset({"pcc"}))
 MESSAGE = Message(KEY, (ALERT,))

@@ -14,7 +14,8 @@ from rozana.demo.cast import STATE
 from rozana.demo.script import at
 from rozana.process import start_up
 from rozana.tail import follow, line_of
-from tests.e2e.running import DAY, Office, cast, free_port
+from tests.e2e.running import DAY, Office, cast
+from tests.servers.server import free_port
 
 SETTINGS = {"ROZANA_STATES": STATE, "ROZANA_CLOCK_START": format_instant(at(DAY, 12 * 60))}
 

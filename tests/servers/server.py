@@ -1,5 +1,7 @@
 """A Java server as a child process: started until it says so, stopped, killed, frozen, started again on its data."""
 
+import contextlib
+import random
 import shutil
 import signal
 import socket
@@ -14,11 +16,17 @@ DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else
 """On Linux, a test run that is killed leaves no server behind."""
 
 
+STAYS_FREE = range(20_000, 30_000)
+"""Below those that systems give to outgoing connections: one of these would be taken while a server is restarted."""
+
+
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """For whoever is started again at the same port."""
+    while True:
+        port = random.choice(STAYS_FREE)
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:
