@@ -12,7 +12,7 @@ test: .venv/.dev ## every test that needs no server beside it, some minutes on t
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long and not connected" $(ARGS)
 
 test-long: .venv/.dev ## the tests that take minutes: fifty kills, ten thousand random steps, every route by every role, the long demos
-	$(BIN)/python -m pytest -q -n 2 --maxschedchunk 1 -m "long and not connected" --timeout 1800 $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "long and not connected" --timeout 1800 $(ARGS)
 
 test-connected: .venv/.dev ## the tests on a real Kafka and a server that speaks MongoDB's protocol; needs Java 17 and Maven
 	$(BIN)/python -m pytest -q -m connected --timeout 600 $(ARGS)
