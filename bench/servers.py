@@ -42,7 +42,7 @@ def topics_of(india: India) -> Sequence[str]:
 @contextlib.contextmanager
 def servers(folder: Path, india: India) -> Iterator[Servers]:
     """Both of them new and empty, with the topics of these states."""
-    kafka, mongo = Kafka(folder / "kafka"), Mongo(folder / "mongo")
+    kafka, mongo = Kafka(folder / "kafka"), Mongo(folder / "mongo", heap="8g")
     try:
         kafka.start()
         mongo.start()

@@ -15,8 +15,10 @@ REFUSED = "the tests' server refuses this"
 class Mongo(Server):
     READY = "Mongo is listening"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, heap: str = "1g") -> None:
+        """heap: as Java's -Xmx has it; documents are in memory, some five times as large as they are."""
         super().__init__(folder)
+        self._heap = heap
         self._jars = jars("mongo", "Mongo.java")
 
     @property
@@ -25,6 +27,6 @@ class Mongo(Server):
 
     def command(self) -> list[str]:
         return [
-            *("java", "-Xmx2g", "-XX:+UseSerialGC"),
+            *("java", f"-Xmx{self._heap}", "-XX:+UseSerialGC"),
             *("-cp", f"{self._jars}:{self._jars}/*", "Mongo", str(self.port), str(self.folder / "journal")),
         ]
