@@ -15,7 +15,9 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class _Ticket(Generic[Asked, Answer]):
+class Ticket(Generic[Asked, Answer]):
+    """What somebody asks for, together with others, and what comes of it."""
+
     asked: Asked
     weight: int
     outcome: "asyncio.Future[Answer | Exception]"
@@ -33,11 +35,11 @@ class Gathering(Generic[Asked, Answer]):
     ) -> None:
         self._perform = perform
         self._most = most
-        self._waiting: deque[_Ticket[Asked, Answer]] = deque()
+        self._waiting: deque[Ticket[Asked, Answer]] = deque()
         self._working: asyncio.Task[None] | None = None
 
     async def ask(self, asked: Asked, *, weight: int = 1) -> Answer:
-        ticket: _Ticket[Asked, Answer] = _Ticket(asked, weight, asyncio.get_running_loop().create_future())
+        ticket: Ticket[Asked, Answer] = Ticket(asked, weight, asyncio.get_running_loop().create_future())
         self._waiting.append(ticket)
         if self._working is None:
             self._working = asyncio.create_task(self._work())
@@ -49,7 +51,7 @@ class Gathering(Generic[Asked, Answer]):
             await asyncio.wait([self._working])
 
     async def _work(self) -> None:
-        group: Sequence[_Ticket[Asked, Answer]] = ()
+        group: Sequence[Ticket[Asked, Answer]] = ()
         try:
             while group := self._take():
                 outcomes: Sequence[Answer | Exception]
@@ -66,9 +68,9 @@ class Gathering(Generic[Asked, Answer]):
                 ticket.outcome.cancel()
             self._waiting.clear()
 
-    def _take(self) -> Sequence[_Ticket[Asked, Answer]]:
+    def _take(self) -> Sequence[Ticket[Asked, Answer]]:
         """Those who wait, the longest first. Who has given up before it was begun is dropped."""
-        group: list[_Ticket[Asked, Answer]] = []
+        group: list[Ticket[Asked, Answer]] = []
         weight = 0
         while self._waiting and (not group or weight + self._waiting[0].weight <= self._most):
             ticket = self._waiting.popleft()

@@ -9,26 +9,18 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar, cast
 
 import apsw
 
 from libs.runtime.errors import Unavailable
-from libs.runtime.gathering import own
+from libs.runtime.gathering import Ticket, own
 from libs.runtime.sqlite import one_line
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Ticket(Generic[Job, Result]):
-    job: Job
-    weight: int
-    outcome: "asyncio.Future[Result | Exception]"
 
 
 class Worker(Generic[Job, Result]):
@@ -51,7 +43,7 @@ class Worker(Generic[Job, Result]):
         self._most = most
         self._settled = settled
         self._finish = finish
-        self._queue: SimpleQueue[_Ticket[Job, Result] | None] = SimpleQueue()
+        self._queue: SimpleQueue[Ticket[Job, Result] | None] = SimpleQueue()
         self._open = True
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -59,7 +51,7 @@ class Worker(Generic[Job, Result]):
     async def do(self, job: Job, *, weight: int = 1) -> Result:
         if not self._open:
             raise Unavailable(f"{self._thread.name} is closed")
-        ticket: _Ticket[Job, Result] = _Ticket(job, weight, asyncio.get_running_loop().create_future())
+        ticket: Ticket[Job, Result] = Ticket(job, weight, asyncio.get_running_loop().create_future())
         self._queue.put(ticket)
         return own(await ticket.outcome)
 
@@ -76,7 +68,7 @@ class Worker(Generic[Job, Result]):
             group, more = self._take()
             outcome: Sequence[Result | Exception]
             try:
-                outcome = self._perform([ticket.job for ticket in group]) if group else ()
+                outcome = self._perform([ticket.asked for ticket in group]) if group else ()
             except apsw.Error as error:
                 outcome = [Unavailable(f"{self._thread.name} failed ({one_line(error)})")] * len(group)
             except Exception as error:  # noqa: BLE001 - handed to the callers, who would wait for ever for a dead thread
@@ -84,7 +76,7 @@ class Worker(Generic[Job, Result]):
             self._answer(group, outcome)
         self._finish()
 
-    def _take(self) -> tuple[Sequence[_Ticket[Job, Result]], bool]:
+    def _take(self) -> tuple[Sequence[Ticket[Job, Result]], bool]:
         """Wait for one job, then take what else is there. Those whose caller has given up are dropped."""
         group = []
         weight = 0
@@ -101,12 +93,12 @@ class Worker(Generic[Job, Result]):
                 return group, True
         return group, False
 
-    def _answer(self, group: Sequence[_Ticket[Job, Result]], outcome: Sequence[Result | Exception]) -> None:
+    def _answer(self, group: Sequence[Ticket[Job, Result]], outcome: Sequence[Result | Exception]) -> None:
         def settle() -> None:
             for ticket, result in zip(group, outcome, strict=True):
                 if not ticket.outcome.done():
                     ticket.outcome.set_result(result)
-            self._settled([ticket.job for ticket in group], outcome)
+            self._settled([ticket.asked for ticket in group], outcome)
 
         if group:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more

@@ -104,7 +104,7 @@ def build(
             metrics=metrics,
             dead_letters=dead_letters,
             streams=[stream],
-            turn_of=lambda _records: turns,
+            turn_of=turns.follow,
         )
 
     def work(state: str) -> list[Background]:

@@ -8,7 +8,6 @@ Nobody waits for ever: the one whose turn it is may wait for a log that is away.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from types import TracebackType
 
 TURN_SECONDS = 5.0
 """Who has waited so long for his turn goes beside the one whose it is."""
@@ -19,7 +18,7 @@ FOLLOWING_AT_ONCE = 4
 
 
 class Turns:
-    """Of one process. As a context it is a follower's turn, for `consume`. Real time, in seconds."""
+    """Of one process. Real time, in seconds."""
 
     def __init__(self, *, turn_seconds: float = TURN_SECONDS, give_way_seconds: float = GIVE_WAY_SECONDS) -> None:
         self._turn_seconds = turn_seconds
@@ -48,13 +47,11 @@ class Turns:
             if self._going_first == 0:
                 self._free.set()
 
-    async def __aenter__(self) -> None:
+    @contextlib.asynccontextmanager
+    async def follow(self, _records: int) -> AsyncIterator[None]:
+        """A follower's turn, as `consume` asks for it; however much is to be folded."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._give_way_seconds):
                 await self._free.wait()
-        await self._following.acquire()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._following.release()
+        async with self._following:
+            yield

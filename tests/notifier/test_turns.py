@@ -84,7 +84,7 @@ async def going_first(turns: Turns) -> AsyncIterator[asyncio.Event]:
 
 
 async def following(turns: Turns, done: list[str]) -> None:
-    async with turns:
+    async with turns.follow(1):
         done.append("follower")
 
 
@@ -112,7 +112,7 @@ async def test_who_has_waited_too_long_goes_beside_the_one_whose_turn_it_is() ->
         async with turns.first(), going_first(turns) as second, going_first(turns) as third:
             await second.wait()
             await third.wait()
-        async with turns:
+        async with turns.follow(1):
             pass
 
 
@@ -127,7 +127,7 @@ async def test_whoever_gives_up_his_turn_keeps_it_from_nobody() -> None:
             assert not waits.is_set()
         async with turns.first():
             pass
-        async with turns:
+        async with turns.follow(1):
             pass
 
 
@@ -136,7 +136,7 @@ async def test_not_all_followers_fold_at_one_time() -> None:
 
     async def fold() -> None:
         nonlocal folding, most
-        async with turns:
+        async with turns.follow(1):
             folding += 1
             most = max(most, folding)
             for _ in range(20):
